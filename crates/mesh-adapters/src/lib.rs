@@ -1,0 +1,16 @@
+//! Between a vehicle and the fleet: telemetry becomes a LocalProblem, an agreed plan becomes commands.
+//!
+//! One file a kind of vehicle. Nothing here knows how the problem is solved or who the neighbours are beyond the edges
+//! that it is given. Powers are in kW, energies in kWh, data in Gbit, distances in km, rates per hour.
+
+pub mod settings;
+pub mod vehicle;
+
+pub use settings::{
+    AdapterSettings, Battery, HabitatForecast, HabitatSettings, Leg, RoverForecast, RoverSettings, SatelliteForecast,
+    SatelliteSettings,
+};
+pub use vehicle::{
+    CommandSchedule, HabitatSetpoint, HabitatTelemetry, RoverSetpoint, RoverTelemetry, SatelliteSetpoint,
+    SatelliteTelemetry, Setpoint, Telemetry,
+};

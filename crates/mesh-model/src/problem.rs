@@ -1,0 +1,109 @@
+//! What one asset wants and can do: a convex quadratic programme that only it knows.
+
+use crate::contract::Edge;
+use crate::{AssetId, MissionTime, Real};
+use borsh::{BorshDeserialize, BorshSerialize};
+
+/// The stretch of mission time that a plan covers: `steps` steps of `step_s` seconds from `start`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Window {
+    /// When the first step begins.
+    pub start: MissionTime,
+    /// Length of a step.
+    pub step_s: u32,
+    /// Number of steps; at least 1.
+    pub steps: u16,
+}
+
+impl Window {
+    /// When step `step` begins; `steps` itself gives the end of the window.
+    pub fn step_start(&self, step: usize) -> MissionTime {
+        self.start.plus_s(u64::from(self.step_s) * step as u64)
+    }
+
+    /// When the last step ends.
+    pub fn end(&self) -> MissionTime {
+        self.step_start(usize::from(self.steps))
+    }
+
+    /// Length of a step in hours.
+    pub fn step_h(&self) -> f64 {
+        f64::from(self.step_s) / 3600.0
+    }
+
+    /// The step that holds `time`, if the window does.
+    pub fn step_at(&self, time: MissionTime) -> Option<usize> {
+        if time < self.start || time >= self.end() || self.step_s == 0 {
+            return None;
+        }
+        Some((time.minus_s(self.start.whole_s()).as_ns() / (u64::from(self.step_s) * 1_000_000_000)) as usize)
+    }
+}
+
+/// `minimise 1/2 x'Px + q'x + c` over `lower <= Ax <= upper` and bounds on every variable.
+#[derive(Debug, Clone, PartialEq, BorshSerialize, BorshDeserialize)]
+pub struct LocalProblem {
+    /// Whose problem it is.
+    pub asset: AssetId,
+    /// What kind of asset: `habitat`, `rover`, `satellite`.
+    pub domain: String,
+    /// Version of the adapter that wrote it.
+    pub version: u32,
+    /// The time that it covers.
+    pub window: Window,
+    /// The variables, in the order in which everything else counts them.
+    pub variables: Vec<Variable>,
+    /// The cost.
+    pub objective: Objective,
+    /// The constraints.
+    pub rows: Vec<Row>,
+    /// Where the problem meets those of others, at most one port an edge.
+    pub ports: Vec<Port>,
+}
+
+/// A variable and its bounds. Both are finite: certificates rest on them.
+#[derive(Debug, Clone, PartialEq, BorshSerialize, BorshDeserialize)]
+pub struct Variable {
+    /// What it is, for a person: `soc[3]`.
+    pub name: String,
+    /// Smallest value.
+    pub lower: Real,
+    /// Largest value; never below `lower`.
+    pub upper: Real,
+}
+
+/// `1/2 x'Px + q'x + c` with P positive semidefinite.
+#[derive(Debug, Clone, Default, PartialEq, BorshSerialize, BorshDeserialize)]
+pub struct Objective {
+    /// Entries of P with row <= column, each place at most once; P is symmetric, so (i, j) stands for (j, i) too.
+    pub quadratic: Vec<(u32, u32, Real)>,
+    /// q, one entry a variable.
+    pub linear: Vec<Real>,
+    /// c.
+    pub constant: Real,
+}
+
+/// One entry of a row: variable and coefficient.
+pub type Term = (u32, Real);
+
+/// `lower <= sum of terms <= upper`. A one-sided row has a finite other side as well, as wide as the bounds allow.
+#[derive(Debug, Clone, PartialEq, BorshSerialize, BorshDeserialize)]
+pub struct Row {
+    /// What it says, for a person: `energy balance[3]`.
+    pub name: String,
+    /// The terms, each variable at most once.
+    pub terms: Vec<Term>,
+    /// Smallest value of the sum.
+    pub lower: Real,
+    /// Largest value; equal to `lower` for an equation.
+    pub upper: Real,
+}
+
+/// The asset's end of an edge: for each step the variable that is the flow over the edge, or none where there is no flow.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Port {
+    /// The edge.
+    pub edge: Edge,
+    /// The variable a step; `None` means that this end allows no flow then.
+    pub flow: Vec<Option<u32>>,
+}

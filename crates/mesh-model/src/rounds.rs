@@ -1,0 +1,86 @@
+//! What is said while a plan is being negotiated. All of it is LIVE: signed, newest wins, never repaired.
+
+use crate::contract::Edge;
+use crate::problem::Window;
+use crate::{AssetId, Hash, Real};
+use borsh::{BorshDeserialize, BorshSerialize};
+
+/// A stretch of rounds with fixed problems, members and weights, inside re-planning number `plan`. The higher
+/// (plan, number, opener) wins.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
+pub struct Epoch {
+    /// Counts the re-plannings.
+    pub plan: u64,
+    /// Counts the epochs of one re-planning.
+    pub number: u32,
+    /// Who opened it.
+    pub opener: AssetId,
+}
+
+/// The planner opens an epoch.
+#[derive(Debug, Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct Opening {
+    /// The epoch.
+    pub epoch: Epoch,
+    /// What the plan will cover.
+    pub window: Window,
+    /// Who takes part, in id order. Edges to anybody else stay frozen at the last agreed flows.
+    pub members: Vec<AssetId>,
+}
+
+/// What one end of an edge tells the other about itself before the first round: the range of flows that it can take.
+#[derive(Debug, Clone, PartialEq, BorshSerialize, BorshDeserialize)]
+pub struct SharedVariables {
+    /// The epoch.
+    pub epoch: Epoch,
+    /// The edge.
+    pub edge: Edge,
+    /// Smallest flow, one a step.
+    pub lower: Vec<Real>,
+    /// Largest flow, one a step.
+    pub upper: Vec<Real>,
+}
+
+/// One round of the edge core: the absolute reflected state of the sender's end, one number a step.
+#[derive(Debug, Clone, PartialEq, BorshSerialize, BorshDeserialize)]
+pub struct DualVariables {
+    /// The epoch.
+    pub epoch: Epoch,
+    /// The edge.
+    pub edge: Edge,
+    /// The sender's round, from 0.
+    pub round: u32,
+    /// q = 2 m - s.
+    pub reflected: Vec<Real>,
+}
+
+/// What a member tells the planner after a round: norms and bounds, never a variable of its own.
+#[derive(Debug, Clone, PartialEq, BorshSerialize, BorshDeserialize)]
+pub struct RoundReport {
+    /// The epoch.
+    pub epoch: Epoch,
+    /// The member's round.
+    pub round: u32,
+    /// Squared weighted primal residual over the member's edges.
+    pub primal_squared: Real,
+    /// Squared weighted dual residual over the member's edges.
+    pub dual_squared: Real,
+    /// Squared weighted norm of the flows, the scale of the two above.
+    pub scale_squared: Real,
+    /// The member's bounds on the candidate of an earlier round.
+    pub evaluation: Option<Evaluation>,
+}
+
+/// A member's two numbers for the candidate (flows and prices) of one round.
+#[derive(Debug, Clone, PartialEq, BorshSerialize, BorshDeserialize)]
+pub struct Evaluation {
+    /// The round whose messages define the candidate.
+    pub round: u32,
+    /// Hash over the candidate's flows and prices on the member's edges, one an edge in edge order: both ends must
+    /// name the same.
+    pub candidate: Vec<(Edge, Hash)>,
+    /// Cost of the member's repaired plan, which meets the candidate's flows exactly.
+    pub upper: Real,
+    /// Safe lower bound on the member's cost at the candidate's prices.
+    pub lower: Real,
+}
