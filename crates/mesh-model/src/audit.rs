@@ -1,7 +1,7 @@
 //! What an asset puts on record besides plans.
 
-use crate::{AssetId, Hash, MissionTime};
 use crate::rounds::Epoch;
+use crate::{AssetId, Hash, MissionTime};
 use borsh::{BorshDeserialize, BorshSerialize};
 
 /// One record; its signer, sequence number and contract stand in the envelope around it.

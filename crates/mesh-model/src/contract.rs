@@ -81,7 +81,11 @@ impl FleetContract {
 
 impl Junction {
     fn edges(&self) -> impl Iterator<Item = Edge> + '_ {
-        self.sinks.iter().map(|sink| Edge { junction: self.id.clone(), source: self.source.clone(), sink: sink.clone() })
+        self.sinks.iter().map(|sink| Edge {
+            junction: self.id.clone(),
+            source: self.source.clone(),
+            sink: sink.clone(),
+        })
     }
 }
 

@@ -12,7 +12,9 @@ use std::collections::BTreeMap;
 pub const CONTEXT: [u8; 24] = *b"cosmosmesh/envelope/v1\0\0";
 
 /// Drawn at the start of each run; sequence numbers start anew with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct MissionId(pub [u8; 16]);
 
