@@ -31,6 +31,10 @@ pub struct Battery {
     pub power_kw_max: f64,
     /// Fraction of energy that survives going in, and again coming out.
     pub efficiency: f64,
+    /// Cost of wear for one kWh in or out at full power; rises linearly from nothing at no power.
+    pub wear_per_kwh: f64,
+    /// Value of the first kWh left at the end of a horizon; falls linearly to half of it in a full battery.
+    pub value_per_kwh: f64,
 }
 
 /// The figures of a habitat.
@@ -90,6 +94,8 @@ pub struct RoverSettings {
     pub drive_kwh_per_km: f64,
     /// Top speed.
     pub drive_km_h_max: f64,
+    /// Cost of wear for one km at top speed; rises linearly from nothing at a standstill.
+    pub drive_wear_per_km: f64,
 }
 
 /// The almanac and the itinerary of a rover.
