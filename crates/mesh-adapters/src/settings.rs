@@ -4,6 +4,7 @@
 //! past the mission's end. A share is the fraction of a step, from 0 to 1.
 
 use borsh::{BorshDeserialize, BorshSerialize};
+use mesh_model::AssetId;
 
 /// The settings of one vehicle. Recorded with every run, so they have canonical bytes.
 #[derive(Debug, Clone, PartialEq, BorshSerialize, BorshDeserialize)]
@@ -101,6 +102,8 @@ pub struct RoverSettings {
 /// The almanac and the itinerary of a rover.
 #[derive(Debug, Clone, PartialEq, BorshSerialize, BorshDeserialize)]
 pub struct RoverForecast {
+    /// The habitat where it docks: its edges from there are power, all others bandwidth.
+    pub dock: AssetId,
     /// Share of the step in which it stands at the dock.
     pub docked_share: Vec<f64>,
     /// Share of the step in which it stands at the survey site.
@@ -120,6 +123,21 @@ pub struct Leg {
     pub until: u32,
     /// Its length.
     pub km: f64,
+}
+
+impl Leg {
+    /// Whether the drive may use step `step`.
+    pub fn holds(&self, step: usize) -> bool {
+        (self.from as usize..self.until as usize).contains(&step)
+    }
+}
+
+impl RoverForecast {
+    /// What is left of leg `number` once the odometer shows `odometer_km`.
+    pub fn left_km(&self, number: usize, odometer_km: f64) -> f64 {
+        let until_km: f64 = self.legs[..=number].iter().map(|leg| leg.km).sum();
+        (until_km - odometer_km).max(0.0).min(self.legs[number].km)
+    }
 }
 
 /// The figures of a relay satellite.
