@@ -1,0 +1,191 @@
+//! What can go wrong in the shell: the disk refuses, a folder is not what it should be, a file is damaged.
+
+use mesh_model::AssetId;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why the shell could not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The operating system refused.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Refused {
+        /// What was tried: `read`, `create`.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The operating system gave no random bytes.
+    #[error("the operating system gives no random bytes: {why}")]
+    NoEntropy {
+        /// What it said.
+        why: String,
+    },
+    /// Something on disk is not what it should be.
+    #[error("{}: {fault}", path.display())]
+    Unfit {
+        /// What is unfit.
+        path: PathBuf,
+        /// In what way.
+        fault: Fault,
+    },
+}
+
+/// In what way a file or folder is not what it should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// There is no such file or folder.
+    #[error("no such {what}")]
+    Missing {
+        /// What should be there.
+        what: &'static str,
+    },
+    /// Not in the expected format.
+    #[error("not {expected}: {why}")]
+    Malformed {
+        /// What was expected.
+        expected: &'static str,
+        /// What the parser met.
+        why: String,
+    },
+    /// A run folder exists already.
+    #[error("the folder exists and is not empty; nothing in it was touched")]
+    NotEmpty,
+    /// A folder with other things in it was given as fleet folder.
+    #[error("the folder has no fleet.toml, yet holds {found:?}")]
+    NotAFleet {
+        /// A thing in it.
+        found: String,
+    },
+    /// The folder of another fleet.
+    #[error("holds the fleet {found:?}, but the scenario's is {expected:?}")]
+    OtherFleet {
+        /// Whose folder it is.
+        found: String,
+        /// Whose it should be.
+        expected: String,
+    },
+    /// The fleet has other members than the scenario.
+    #[error("the members differ from the scenario's: {}", MemberDifference(new, gone))]
+    OtherMembers {
+        /// Assets of the scenario that are not in the fleet.
+        new: Vec<AssetId>,
+        /// Members of the fleet that are not in the scenario.
+        gone: Vec<AssetId>,
+    },
+    /// Others than the owner may read or write.
+    #[error("open to others than its owner (mode {mode:03o}, expected {expected:03o})")]
+    WidePermissions {
+        /// The permissions found.
+        mode: u32,
+        /// The permissions that it should have.
+        expected: u32,
+    },
+    /// The private key belongs to another public key.
+    #[error("this private key is not the one of {asset}: its public key is {found}, fleet.toml says {expected}")]
+    WrongKey {
+        /// Whose key it should be.
+        asset: AssetId,
+        /// Its public key.
+        found: String,
+        /// The public key in fleet.toml.
+        expected: String,
+    },
+    /// A recording does not hold what it should, or its checksums do not agree with its content.
+    #[error("record {record}: {why}")]
+    DamagedRecord {
+        /// Counts the records of the file from 0.
+        record: u64,
+        /// What is wrong.
+        why: String,
+    },
+    /// Written by a version of the format that this program does not know.
+    #[error("format version {found}, this program knows {expected}")]
+    OtherVersion {
+        /// The version found.
+        found: u32,
+        /// The version known.
+        expected: u32,
+    },
+}
+
+impl NodeError {
+    /// The operating system refused to `action` the file or folder at `path`.
+    pub fn refused(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Refused { action, path, source }
+    }
+
+    /// The file or folder at `path` has a fault.
+    pub fn unfit(path: &Path, fault: Fault) -> Self {
+        Self::Unfit { path: path.to_owned(), fault }
+    }
+
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Refused { source, .. } => match source.kind() {
+                io::ErrorKind::NotFound => Some("check the spelling of the path".to_owned()),
+                io::ErrorKind::PermissionDenied => Some("check who owns it, or name another folder".to_owned()),
+                io::ErrorKind::StorageFull => Some("free some space, or name a folder on another disk".to_owned()),
+                _ => None,
+            },
+            Self::NoEntropy { .. } => None,
+            Self::Unfit { path, fault } => fault.hint(path),
+        }
+    }
+}
+
+impl Fault {
+    fn hint(&self, path: &Path) -> Option<String> {
+        let path = path.display();
+        Some(match self {
+            Self::Missing { what: "private key" } => {
+                "restore it from a backup, or move the fleet folder away: the next run \
+                 makes a new fleet with new keys, and earlier runs still verify against the folder you moved (--fleet)"
+                    .to_owned()
+            }
+            Self::Missing { what: "fleet.toml" } => {
+                "name the fleet folder of the run with --fleet; a run with this scenario creates it".to_owned()
+            }
+            Self::Missing { .. } => "name the folder that `cosmosmesh run` wrote".to_owned(),
+            Self::NotEmpty => "name a new folder with --out, or leave --out away".to_owned(),
+            Self::NotAFleet { .. } => "name an empty or a new folder with --fleet".to_owned(),
+            Self::OtherFleet { found, .. } => {
+                format!("name the folder of this scenario's fleet with --fleet; this one serves {found}")
+            }
+            Self::OtherMembers { .. } => format!(
+                "a fleet's members are fixed when its folder is made: give the changed scenario another name, name a new \
+                 folder with --fleet, or move {path} away"
+            ),
+            Self::WidePermissions { expected, .. } => format!("chmod {expected:03o} {path}"),
+            Self::WrongKey { .. } => "put the right key file back, or move the fleet folder away".to_owned(),
+            Self::DamagedRecord { .. } => {
+                "the recording was cut off or altered after it was written; nothing in it can be relied upon".to_owned()
+            }
+            Self::OtherVersion { .. } => "use the version of cosmosmesh that wrote it".to_owned(),
+            Self::Malformed { .. } => return None,
+        })
+    }
+}
+
+struct MemberDifference<'a>(&'a [AssetId], &'a [AssetId]);
+
+impl fmt::Display for MemberDifference<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |ids: &[AssetId]| ids.iter().map(AssetId::as_str).collect::<Vec<_>>().join(", ");
+        if !self.0.is_empty() {
+            write!(f, "new in the scenario: {}", list(self.0))?;
+        }
+        if !self.0.is_empty() && !self.1.is_empty() {
+            f.write_str("; ")?;
+        }
+        if !self.1.is_empty() {
+            write!(f, "only in the fleet: {}", list(self.1))?;
+        }
+        Ok(())
+    }
+}
