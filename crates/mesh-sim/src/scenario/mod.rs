@@ -1,7 +1,23 @@
 //! A scenario: everything about a mission that is decided before it begins.
 //!
-//! `model` is what the rest of the project reads; `parse` makes it from a TOML file and says what is wrong with the file.
+//! `model` is what the rest of the project reads; `parse` makes it from a TOML file and says what is wrong with the file;
+//! `contract` is what the fleet agrees on beforehand. docs/scenarios.md describes the file field by field.
 
+pub mod contract;
+mod couplings;
+pub mod diagnostic;
+mod itinerary;
 pub mod model;
+mod nearest;
+pub mod parse;
+mod quantity;
+mod roster;
+mod shipped;
+mod table;
+mod vehicles;
 
+pub use contract::CONTRACT_VERSION;
+pub use diagnostic::{Diagnostic, Position, Severity};
 pub use model::*;
+pub use parse::parse;
+pub use shipped::LUNAR_BASE;

@@ -1,0 +1,101 @@
+//! Who is in the mission, as far as the file could be read: what names in links, junctions and docks refer to.
+
+use super::diagnostic::{Problems, quoted};
+use super::nearest::did_you_mean;
+use super::table::At;
+use mesh_model::AssetId;
+use std::collections::BTreeMap;
+
+/// The assets and the planner of a file. Assets with mistakes are in it too, so that one mistake is one complaint.
+#[derive(Debug, Default)]
+pub(super) struct Roster {
+    pub assets: BTreeMap<AssetId, Entry>,
+    /// The planner's name and the asset where it is placed.
+    pub planner: Option<(AssetId, AssetId)>,
+}
+
+/// What the rest of the file needs to know of an asset.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Entry {
+    /// Unknown if the file does not say it right.
+    pub kind: Option<Kind>,
+    /// Of a rover: where it docks.
+    pub dock: Option<AssetId>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Habitat,
+    Rover,
+    Satellite,
+}
+
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Habitat => "habitat",
+            Self::Rover => "rover",
+            Self::Satellite => "satellite",
+        }
+    }
+
+    /// With its article, for messages.
+    pub fn phrase(self) -> &'static str {
+        match self {
+            Self::Habitat => "a habitat",
+            Self::Rover => "a rover",
+            Self::Satellite => "a satellite",
+        }
+    }
+
+    pub const ALL: [Self; 3] = [Self::Habitat, Self::Rover, Self::Satellite];
+}
+
+impl Roster {
+    /// Takes `name` for an asset of the mission; reports it if there is none.
+    pub fn asset(&self, name: &At<&str>, problems: &Problems) -> Option<AssetId> {
+        let found = AssetId::new(name.value).ok().filter(|id| self.assets.contains_key(id));
+        if found.is_none() {
+            self.report_unknown(name, None, problems);
+        }
+        found
+    }
+
+    /// Takes `name` for an asset or the planner; reports it if there is none.
+    pub fn member(&self, name: &At<&str>, problems: &Problems) -> Option<AssetId> {
+        let planner = self.planner.as_ref().map(|(id, _)| id);
+        let found = AssetId::new(name.value).ok().filter(|id| self.assets.contains_key(id) || planner == Some(id));
+        if found.is_none() {
+            self.report_unknown(name, planner, problems);
+        }
+        found
+    }
+
+    /// The asset where `member` is: itself, or where the planner is placed.
+    pub fn place<'a>(&'a self, member: &'a AssetId) -> &'a AssetId {
+        match &self.planner {
+            Some((planner, at)) if planner == member => at,
+            _ => member,
+        }
+    }
+
+    /// What stands where `member` is, if that is known.
+    pub fn kind(&self, member: &AssetId) -> Option<Kind> {
+        self.assets.get(self.place(member)).and_then(|entry| entry.kind)
+    }
+
+    /// Where the rover `asset` docks.
+    pub fn dock(&self, asset: &AssetId) -> Option<&AssetId> {
+        self.assets.get(asset).and_then(|entry| entry.dock.as_ref())
+    }
+
+    fn report_unknown(&self, name: &At<&str>, planner: Option<&AssetId>, problems: &Problems) {
+        let ids: Vec<&str> = self.assets.keys().chain(planner).map(AssetId::as_str).collect();
+        let expected = match ids.as_slice() {
+            [] => "an asset of this file".to_owned(),
+            ids => format!("one of {}", ids.join(", ")),
+        };
+        let message = format!("there is no asset {}", quoted(name.value));
+        problems.error(name.span.clone(), message, expected, did_you_mean(name.value, ids));
+    }
+}
