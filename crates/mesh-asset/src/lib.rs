@@ -1,1 +1,23 @@
-//! asset
+//! One asset as one state machine.
+//!
+//! [`Asset`] composes the protocol crates: it verifies what arrives, takes part in negotiations ([`member`]), holds the
+//! planner role if the contract says so ([`planner`]), keeps the fleet's logs in step, and turns agreed plans into
+//! commands. It owns no clock, disk, socket or key: time comes with every input, and signing, persisting and sending are
+//! outputs that the shell carries out. The same inputs in the same order give the same outputs, bit for bit.
+
+mod asset;
+mod edge_state;
+mod local;
+mod member;
+mod negotiation;
+mod planner;
+mod ports;
+mod seal;
+mod settings;
+mod state;
+
+pub use asset::Asset;
+pub use planner::check_certificate;
+pub use ports::{Event, Input, Output, PeerError};
+pub use settings::{Misuse, Settings};
+pub use state::{AdoptedPlan, AssetState};

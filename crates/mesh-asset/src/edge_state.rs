@@ -1,0 +1,249 @@
+//! One end of one edge during one epoch: what this end holds of the flow, what it said and heard, round by round.
+
+use mesh_model::problem::Window;
+use mesh_model::{AssetId, Canonical, Edge, EdgeAgreement, Hash, Port, Real, Variable};
+use mesh_solver::edge::{self, End};
+use std::collections::BTreeMap;
+
+/// What two ends agreed on last, and for when: where the next negotiation starts from, and what holds while one of them
+/// cannot be reached.
+#[derive(Debug, Clone)]
+pub(crate) struct Agreed {
+    pub(crate) window: Window,
+    pub(crate) flow: Vec<f64>,
+    pub(crate) price: Vec<f64>,
+}
+
+impl Agreed {
+    /// The flow agreed for the steps of `window`; nothing was agreed for steps past the old window.
+    pub(crate) fn frozen_flow(&self, window: &Window) -> Vec<f64> {
+        (0..usize::from(window.steps))
+            .map(|step| self.window.step_at(window.step_start(step)).map_or(0.0, |old| self.flow[old]))
+            .collect()
+    }
+
+    /// Flow and price for the steps of `window` as a first guess: a step past the old window is taken to be like the
+    /// one a whole window length earlier, for a window is a day.
+    fn guess(&self, window: &Window) -> (Vec<f64>, Vec<f64>) {
+        let steps = self.flow.len();
+        let shift = (window.start.since_s(self.window.start) / f64::from(window.step_s)) as usize;
+        let rotated = |values: &[f64]| (0..usize::from(window.steps)).map(|t| values[(t + shift) % steps]).collect();
+        (rotated(&self.flow), rotated(&self.price))
+    }
+}
+
+/// One end of one edge.
+pub(crate) struct EdgeEnd {
+    pub(crate) edge: Edge,
+    pub(crate) neighbour: AssetId,
+    end: End,
+    weight: f64,
+    /// The variable of each step, none where this end has no flow.
+    pub(crate) variables: Vec<Option<u32>>,
+    /// The range of flows that this end can take; that both ends can take once they have met.
+    pub(crate) lower: Vec<f64>,
+    pub(crate) upper: Vec<f64>,
+    /// Whether the neighbour's range is known.
+    pub(crate) met: bool,
+    /// s of the edge core: what the neighbour's messages have added up to.
+    state: Vec<f64>,
+    /// This end's copy of the flow, from its newest solve.
+    copy: Vec<f64>,
+    /// Own and heard messages by round, the newest [`ROUNDS_KEPT`] of each.
+    said: BTreeMap<u32, Vec<f64>>,
+    heard: BTreeMap<u32, Vec<f64>>,
+    /// The newest round whose message has been absorbed into `state`.
+    absorbed: u32,
+    /// The flow of the newest candidate, for the dual residual.
+    flow_before: Option<Vec<f64>>,
+}
+
+/// The flow and price that one round's pair of messages define, the same at both ends, bit for bit.
+pub(crate) struct Candidate {
+    pub(crate) flow: Vec<f64>,
+    pub(crate) price: Vec<f64>,
+}
+
+/// Squared weighted norms of one edge in one round.
+#[derive(Default)]
+pub(crate) struct Residuals {
+    pub(crate) primal: f64,
+    pub(crate) dual: f64,
+    pub(crate) scale: f64,
+}
+
+impl EdgeEnd {
+    pub(crate) fn new(me: &AssetId, port: &Port, variables: &[Variable], weight: f64) -> Option<Self> {
+        let neighbour = port.edge.other_end(me)?.clone();
+        let end = if port.edge.source == *me { End::Source } else { End::Sink };
+        let bound = |of: fn(&Variable) -> Real| {
+            port.flow.iter().map(|v| v.map_or(0.0, |v| of(&variables[v as usize]).value())).collect::<Vec<f64>>()
+        };
+        let steps = port.flow.len();
+        Some(Self {
+            edge: port.edge.clone(),
+            neighbour,
+            end,
+            weight,
+            variables: port.flow.clone(),
+            lower: bound(|v| v.lower),
+            upper: bound(|v| v.upper),
+            met: false,
+            state: vec![0.0; steps],
+            copy: vec![0.0; steps],
+            said: BTreeMap::new(),
+            heard: BTreeMap::new(),
+            absorbed: 0,
+            flow_before: None,
+        })
+    }
+
+    /// Takes the neighbour's range into account. Returns the step and the amount by which the two ranges miss each
+    /// other if they do.
+    pub(crate) fn meet(&mut self, lower: &[Real], upper: &[Real]) -> Result<(), (usize, f64)> {
+        for step in 0..self.lower.len() {
+            let low = self.lower[step].max(lower[step].value());
+            let high = self.upper[step].min(upper[step].value());
+            if low > high {
+                return Err((step, low - high));
+            }
+            (self.lower[step], self.upper[step]) = (low, high);
+        }
+        self.met = true;
+        Ok(())
+    }
+
+    /// Sets the starting point: the last agreement if there is one, else nothing.
+    pub(crate) fn start_from(&mut self, agreed: Option<&Agreed>, window: &Window) {
+        if let Some(agreed) = agreed {
+            let (flow, price) = agreed.guess(window);
+            self.state = edge::from_plan(&flow, &price, self.weight, self.end);
+        }
+        for step in 0..self.state.len() {
+            if !self.is_open(step) {
+                self.state[step] = self.lower[step];
+            }
+        }
+    }
+
+    /// Whether there is anything to agree on in this step: both ends have a range and it is more than a point.
+    pub(crate) fn is_open(&self, step: usize) -> bool {
+        self.variables[step].is_some() && self.lower[step] < self.upper[step]
+    }
+
+    /// The open steps with their variables.
+    pub(crate) fn open_variables(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        (0..self.lower.len()).filter_map(|step| {
+            let variable = self.variables[step]?;
+            self.is_open(step).then_some((step, variable as usize))
+        })
+    }
+
+    /// The weight of a disagreement over this edge.
+    pub(crate) fn weight(&self) -> f64 {
+        self.weight
+    }
+
+    /// What the quadratic of the edge core pulls the flow of `step` towards.
+    pub(crate) fn pull(&self, step: usize) -> f64 {
+        self.state[step]
+    }
+
+    /// What the price of `price` adds to the linear cost of this end's flow.
+    pub(crate) fn cost_of_price(&self, price: f64) -> f64 {
+        match self.end {
+            End::Source => -price,
+            End::Sink => price,
+        }
+    }
+
+    /// Takes the copy from a solve and returns the message of `round`.
+    pub(crate) fn say(&mut self, round: u32, values: &[f64]) -> Vec<f64> {
+        for step in 0..self.copy.len() {
+            self.copy[step] = match self.variables[step] {
+                Some(variable) if self.is_open(step) => values[variable as usize],
+                _ => self.lower[step],
+            };
+        }
+        let said = edge::reflect(&self.copy, &self.state);
+        keep(&mut self.said, round, said.clone());
+        said
+    }
+
+    /// Hears the neighbour's message of `round`; an older one than known changes nothing.
+    pub(crate) fn hear(&mut self, round: u32, reflected: Vec<f64>) {
+        keep(&mut self.heard, round, reflected);
+    }
+
+    /// The newest round heard from the neighbour.
+    pub(crate) fn newest_heard(&self) -> Option<u32> {
+        self.heard.last_key_value().map(|(round, _)| *round)
+    }
+
+    /// Absorbs the newest message heard, once.
+    pub(crate) fn absorb(&mut self) {
+        if let Some((round, reflected)) = self.heard.last_key_value()
+            && *round > self.absorbed
+        {
+            edge::receive(&mut self.state, reflected, THETA);
+            self.absorbed = *round;
+        }
+    }
+
+    /// The candidate of `round`, if both of its messages are known here, and this end's residuals against it.
+    pub(crate) fn candidate(&mut self, round: u32) -> Option<(Candidate, Residuals)> {
+        let (said, heard) = (self.said.get(&round)?, self.heard.get(&round)?);
+        let (source, sink) = match self.end {
+            End::Source => (said, heard),
+            End::Sink => (heard, said),
+        };
+        let (mut flow, mut price) = edge::candidate(source, sink, self.weight);
+        for step in 0..flow.len() {
+            flow[step] = flow[step].clamp(self.lower[step], self.upper[step]);
+            if self.lower[step] >= self.upper[step] {
+                price[step] = 0.0;
+            }
+        }
+        let mut residuals = Residuals::default();
+        for step in 0..flow.len() {
+            let before = self.flow_before.as_ref().map_or(0.0, |before| before[step]);
+            residuals.primal += self.weight * square(self.copy[step] - flow[step]);
+            residuals.dual += self.weight * square(flow[step] - before);
+            residuals.scale += self.weight * square(flow[step]) + square(price[step]) / self.weight;
+        }
+        self.flow_before = Some(flow.clone());
+        Some((Candidate { flow, price }, residuals))
+    }
+}
+
+impl Candidate {
+    /// As a signed noun. Fails on numbers that are not finite, which no bounded problem gives.
+    pub(crate) fn agreement(&self, edge: &Edge) -> Option<EdgeAgreement> {
+        Some(EdgeAgreement {
+            edge: edge.clone(),
+            flow: Real::all(&self.flow).ok()?,
+            price: Real::all(&self.price).ok()?,
+        })
+    }
+}
+
+/// The hash by which both ends name a candidate.
+pub(crate) fn candidate_hash(agreement: &EdgeAgreement) -> Hash {
+    agreement.hash()
+}
+
+fn keep(messages: &mut BTreeMap<u32, Vec<f64>>, round: u32, message: Vec<f64>) {
+    messages.insert(round, message);
+    while messages.len() > ROUNDS_KEPT {
+        messages.pop_first();
+    }
+}
+
+fn square(value: f64) -> f64 {
+    value * value
+}
+
+/// Plain averaged step: the only one that converges under loss and delay.
+const THETA: f64 = 0.5;
+/// Ends are at most one round apart while messages flow; the rest is room for late ones.
+const ROUNDS_KEPT: usize = 8;

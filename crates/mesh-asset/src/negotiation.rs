@@ -1,0 +1,347 @@
+//! One member's part in one epoch: tell the neighbours what it can take, go through rounds with them, and hold the
+//! candidates that it has evaluated until the planner picks one.
+//!
+//! Round 0 is the exchange of ranges. In round r every end solves, says its reflected state and waits for its
+//! neighbours' messages of the same round; the pairs define the candidate of r. A neighbour that stays silent past the
+//! patience is skipped for that round.
+
+use crate::edge_state::{Agreed, Candidate, EdgeEnd, Residuals, candidate_hash};
+use crate::local::LocalSolve;
+use mesh_model::{
+    AssetId, Attestation, Canonical, DualVariables, Edge, EdgeAgreement, Evaluation, FleetContract, Hash, LocalProblem,
+    MissionTime, Opening, Payload, PlanDelta, Real, RoundReport, Schedule, SharedVariables,
+};
+use mesh_solver::QpError;
+use std::collections::{BTreeMap, VecDeque};
+
+/// A live message to be sent.
+pub(crate) type Saying = (AssetId, Payload);
+
+pub(crate) struct Negotiation {
+    pub(crate) opening: Opening,
+    planner: AssetId,
+    me: AssetId,
+    patience_s: u64,
+    problem: LocalProblem,
+    problem_hash: Hash,
+    /// The edges to other members, in edge order.
+    edges: Vec<EdgeEnd>,
+    /// Exists once every neighbour's range is known.
+    local: Option<LocalSolve>,
+    /// The round that this member is in; 0 until every range is known.
+    round: u32,
+    /// Evaluated candidates, newest last.
+    held: VecDeque<Held>,
+    /// When to go on without the neighbours that are silent.
+    pub(crate) deadline: Option<MissionTime>,
+}
+
+/// A candidate with this member's answer to it.
+struct Held {
+    round: u32,
+    agreements: Vec<EdgeAgreement>,
+    schedule: Schedule,
+    upper: Real,
+    lower: Real,
+}
+
+/// Why a member cannot take part.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub(crate) enum Unable {
+    #[error("the local problem cannot be solved: {0}")]
+    Solve(#[from] QpError),
+    #[error("{edge}: in step {step} the two ends' ranges miss each other by {amount}")]
+    Ranges { edge: Edge, step: usize, amount: f64 },
+    #[error("a number is not finite")]
+    NotFinite,
+}
+
+impl Negotiation {
+    /// Begins with a problem; `agreed` holds the last agreement of each edge. Edges to members that do not take part
+    /// are fixed at what was agreed with them.
+    pub(crate) fn begin(
+        now: MissionTime,
+        me: &AssetId,
+        contract: &FleetContract,
+        opening: Opening,
+        mut problem: LocalProblem,
+        agreed: &BTreeMap<Edge, Agreed>,
+        patience_s: u64,
+    ) -> Self {
+        let mut edges = Vec::new();
+        for port in problem.ports.clone() {
+            let Some(neighbour) = port.edge.other_end(me) else { continue };
+            if opening.members.contains(neighbour) {
+                let weight = contract.junction(&port.edge.junction).map_or(1.0, |junction| junction.weight.value());
+                edges.extend(EdgeEnd::new(me, &port, &problem.variables, weight));
+            } else {
+                let frozen = agreed.get(&port.edge).map(|agreed| agreed.frozen_flow(&opening.window));
+                for (step, variable) in port.flow.iter().enumerate() {
+                    let Some(variable) = variable else { continue };
+                    let variable = &mut problem.variables[*variable as usize];
+                    let flow = frozen.as_ref().map_or(0.0, |flow| flow[step]);
+                    let flow = Real::new(flow.clamp(variable.lower.value(), variable.upper.value()));
+                    let flow = flow.unwrap_or(variable.lower);
+                    (variable.lower, variable.upper) = (flow, flow);
+                }
+            }
+        }
+        edges.sort_by(|a, b| a.edge.cmp(&b.edge));
+        let problem_hash = problem.hash();
+        Self {
+            opening,
+            planner: contract.planner.clone(),
+            me: me.clone(),
+            patience_s,
+            problem,
+            problem_hash,
+            edges,
+            local: None,
+            round: 0,
+            held: VecDeque::new(),
+            deadline: Some(now.plus_s(patience_s)),
+        }
+    }
+
+    /// The first messages: this member's range on every edge. Without an edge, the whole negotiation.
+    pub(crate) fn start(
+        &mut self,
+        now: MissionTime,
+        agreed: &BTreeMap<Edge, Agreed>,
+        out: &mut Vec<Saying>,
+    ) -> Result<(), Unable> {
+        for index in 0..self.edges.len() {
+            self.say_range(index, out)?;
+        }
+        self.first_round_when_met(now, agreed, out)
+    }
+
+    /// A neighbour's range. One that is already known means that the neighbour may lack ours.
+    pub(crate) fn hear_range(
+        &mut self,
+        now: MissionTime,
+        from: &AssetId,
+        shared: &SharedVariables,
+        agreed: &BTreeMap<Edge, Agreed>,
+        out: &mut Vec<Saying>,
+    ) -> Result<(), Unable> {
+        let steps = usize::from(self.opening.window.steps);
+        let Some(index) = self.edge_with(from, &shared.edge) else { return Ok(()) };
+        if shared.lower.len() != steps || shared.upper.len() != steps {
+            return Ok(());
+        }
+        if self.edges[index].met {
+            return self.say_range(index, out);
+        }
+        let edge = &mut self.edges[index];
+        edge.meet(&shared.lower, &shared.upper).map_err(|(step, amount)| Unable::Ranges {
+            edge: shared.edge.clone(),
+            step,
+            amount,
+        })?;
+        self.first_round_when_met(now, agreed, out)
+    }
+
+    /// A neighbour's round.
+    pub(crate) fn hear_round(
+        &mut self,
+        now: MissionTime,
+        from: &AssetId,
+        dual: &DualVariables,
+        out: &mut Vec<Saying>,
+    ) -> Result<(), Unable> {
+        let steps = usize::from(self.opening.window.steps);
+        let Some(index) = self.edge_with(from, &dual.edge) else { return Ok(()) };
+        if dual.reflected.len() != steps || dual.round > self.round + ROUNDS_AHEAD_MAX {
+            return Ok(());
+        }
+        self.edges[index].hear(dual.round, Real::values(&dual.reflected));
+        if self.local.is_some() && self.deadline.is_some() && self.all_heard() {
+            self.close_round(now, out)?;
+        }
+        Ok(())
+    }
+
+    /// The patience is over: say the range again, or go on without whoever is silent.
+    pub(crate) fn tick(&mut self, now: MissionTime, out: &mut Vec<Saying>) -> Result<(), Unable> {
+        if self.deadline.is_none_or(|deadline| now < deadline) {
+            return Ok(());
+        }
+        if self.local.is_some() {
+            return self.close_round(now, out);
+        }
+        self.deadline = Some(now.plus_s(self.patience_s));
+        for index in 0..self.edges.len() {
+            if !self.edges[index].met {
+                self.say_range(index, out)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The planner picked the candidate of `round`: stop, and return this member's part of it.
+    pub(crate) fn offer(&mut self, round: u32) -> Option<(PlanDelta, Schedule)> {
+        let held = self.held.iter().find(|held| held.round == round)?;
+        let delta = PlanDelta {
+            epoch: self.opening.epoch.clone(),
+            round,
+            window: self.opening.window,
+            agreements: held.agreements.clone(),
+            attestation: Attestation {
+                asset: self.me.clone(),
+                problem: self.problem_hash,
+                upper: held.upper,
+                lower: held.lower,
+            },
+            sent: Hash::ZERO,
+        };
+        let schedule = held.schedule.clone();
+        self.deadline = None;
+        Some((delta, schedule))
+    }
+
+    /// The round that this member is in.
+    pub(crate) fn round(&self) -> u32 {
+        self.round
+    }
+
+    fn edge_with(&self, from: &AssetId, edge: &Edge) -> Option<usize> {
+        self.edges.iter().position(|end| end.edge == *edge && end.neighbour == *from)
+    }
+
+    /// The newest round that every neighbour has reached; none while one of them has not begun.
+    fn round_of_all(&self) -> Option<u32> {
+        self.edges.iter().map(EdgeEnd::newest_heard).min().flatten()
+    }
+
+    fn all_heard(&self) -> bool {
+        self.edges.is_empty() || self.round_of_all() >= Some(self.round)
+    }
+
+    fn say_range(&self, index: usize, out: &mut Vec<Saying>) -> Result<(), Unable> {
+        let edge = &self.edges[index];
+        let shared = SharedVariables {
+            epoch: self.opening.epoch.clone(),
+            edge: edge.edge.clone(),
+            lower: Real::all(&edge.lower).map_err(|_| Unable::NotFinite)?,
+            upper: Real::all(&edge.upper).map_err(|_| Unable::NotFinite)?,
+        };
+        out.push((edge.neighbour.clone(), Payload::Shared(shared)));
+        Ok(())
+    }
+
+    fn first_round_when_met(
+        &mut self,
+        now: MissionTime,
+        agreed: &BTreeMap<Edge, Agreed>,
+        out: &mut Vec<Saying>,
+    ) -> Result<(), Unable> {
+        if self.local.is_some() || !self.edges.iter().all(|edge| edge.met) {
+            return Ok(());
+        }
+        for edge in &mut self.edges {
+            edge.start_from(agreed.get(&edge.edge), &self.opening.window);
+        }
+        self.local = Some(LocalSolve::new(&self.problem, &self.edges)?);
+        self.round = 1;
+        self.say_round(now, out)?;
+        if self.all_heard() { self.close_round(now, out) } else { Ok(()) }
+    }
+
+    /// Solves against what the neighbours said so far and tells them.
+    fn say_round(&mut self, now: MissionTime, out: &mut Vec<Saying>) -> Result<(), Unable> {
+        let Some(local) = &mut self.local else { return Ok(()) };
+        let values = local.step(&self.edges)?;
+        for edge in &mut self.edges {
+            let reflected = edge.say(self.round, &values);
+            let dual = DualVariables {
+                epoch: self.opening.epoch.clone(),
+                edge: edge.edge.clone(),
+                round: self.round,
+                reflected: Real::all(&reflected).map_err(|_| Unable::NotFinite)?,
+            };
+            out.push((edge.neighbour.clone(), Payload::Dual(dual)));
+        }
+        self.deadline = Some(now.plus_s(self.patience_s));
+        Ok(())
+    }
+
+    /// Ends the round with whatever was heard: report on it, absorb, and begin the next.
+    fn close_round(&mut self, now: MissionTime, out: &mut Vec<Saying>) -> Result<(), Unable> {
+        let mut candidates = Vec::new();
+        let mut sum = Residuals::default();
+        for edge in &mut self.edges {
+            if let Some((candidate, residuals)) = edge.candidate(self.round) {
+                candidates.push(candidate);
+                sum.primal += residuals.primal;
+                sum.dual += residuals.dual;
+                sum.scale += residuals.scale;
+            }
+        }
+        if candidates.len() == self.edges.len() {
+            let due = self.edges.is_empty() || self.round % EVALUATE_EVERY == 0;
+            let evaluation = if due { Some(self.evaluate(&candidates)?) } else { None };
+            let real = |value: f64| Real::new(value).map_err(|_| Unable::NotFinite);
+            let report = RoundReport {
+                epoch: self.opening.epoch.clone(),
+                round: self.round,
+                primal_squared: real(sum.primal)?,
+                dual_squared: real(sum.dual)?,
+                scale_squared: real(sum.scale)?,
+                evaluation,
+            };
+            out.push((self.planner.clone(), Payload::Report(report)));
+        }
+        if self.edges.is_empty() {
+            self.deadline = None;
+            return Ok(());
+        }
+        for edge in &mut self.edges {
+            edge.absorb();
+        }
+        // Whoever fell behind through losses joins the others' round, so that rounds have candidates again.
+        self.round = (self.round + 1).max(self.round_of_all().unwrap_or(0));
+        self.say_round(now, out)?;
+        if self.all_heard() { self.close_round(now, out) } else { Ok(()) }
+    }
+
+    /// The two numbers for a candidate: what this member's best plan with exactly these flows costs, and what no plan
+    /// can undercut at these prices.
+    fn evaluate(&mut self, candidates: &[Candidate]) -> Result<Evaluation, Unable> {
+        let local = self.local.as_mut().expect("rounds close only after the first has begun");
+        let (values, cost) = local.repaired(&self.edges, candidates)?;
+        let bound = local.bound(&self.edges, candidates)?;
+        let agreements: Option<Vec<EdgeAgreement>> =
+            self.edges.iter().zip(candidates).map(|(edge, candidate)| candidate.agreement(&edge.edge)).collect();
+        let agreements = agreements.ok_or(Unable::NotFinite)?;
+        let real = |value: f64| Real::new(value).map_err(|_| Unable::NotFinite);
+        let held = Held {
+            round: self.round,
+            agreements,
+            schedule: Schedule {
+                window: self.opening.window,
+                values: Real::all(&values).map_err(|_| Unable::NotFinite)?,
+            },
+            upper: real(cost)?,
+            lower: real(bound)?,
+        };
+        let evaluation = Evaluation {
+            round: self.round,
+            candidate: held.agreements.iter().map(|a| (a.edge.clone(), candidate_hash(a))).collect(),
+            upper: held.upper,
+            lower: held.lower,
+        };
+        self.held.push_back(held);
+        if self.held.len() > EVALUATIONS_HELD {
+            self.held.pop_front();
+        }
+        Ok(evaluation)
+    }
+}
+
+/// An evaluation costs two local solves; every other round keeps its share of the work at about half.
+const EVALUATE_EVERY: u32 = 2;
+/// The planner's pick comes two ticks after the reports; the rest is room for loss.
+const EVALUATIONS_HELD: usize = 16;
+/// Nobody can be further ahead while both ends wait for each other; bounds what a lying neighbour can store here.
+const ROUNDS_AHEAD_MAX: u32 = 64;
