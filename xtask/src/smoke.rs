@@ -136,9 +136,9 @@ impl Mission<'_> {
         self.expect(program, &["run", SCENARIO, "--out", text(run)], 2, "a folder that is not empty is refused")?;
         let scenario = self.room.folder.join("misspelled.toml");
         let original = fs::read_to_string(self.root.join(SCENARIO)).map_err(|why| disk(Path::new(SCENARIO), &why))?;
-        fs::write(&scenario, format!("sede = 1\n{original}")).map_err(|why| disk(&scenario, &why))?;
+        fs::write(&scenario, original.replacen("\nseed", "\nsede", 1)).map_err(|why| disk(&scenario, &why))?;
         let printed = self.expect(program, &["check", text(&scenario)], 2, "an unknown key is refused")?;
-        if printed.contains("seed") {
+        if printed.contains("did you mean `seed`") {
             return Ok(());
         }
         Err(Failure::finding(
