@@ -108,7 +108,10 @@ impl Step {
     fn run(self, root: &Path) -> Result<String, Failure> {
         let mut cargo = process::cargo(root);
         match self {
-            Self::Fmt => process::succeed(cargo.args(["fmt", "--all", "--check"]), "run `cargo fmt --all`"),
+            Self::Fmt => process::succeed(
+                cargo.args(["fmt", "--all", "--check", "--", "--files-with-diff"]),
+                "run `cargo fmt --all`",
+            ),
             Self::Tidy => return tidy::run(root),
             Self::Licences => return licences::run(root),
             Self::Clippy => process::succeed(

@@ -50,8 +50,19 @@ const UNFINISHED: [(&str, &str); 3] =
 
 /// Checks the pure crates, tests aside.
 pub fn check(tree: &Tree) -> Vec<Finding> {
-    let pure = tree.texts(".rs").filter(|(path, _)| is_pure(path) && !is_test(path));
-    pure.flat_map(|(path, text)| impurities(path, &source::without_tests(&source::code_only(text)))).collect()
+    let pure: Vec<(&str, String)> = tree
+        .texts(".rs")
+        .filter(|(path, _)| is_pure(path))
+        .map(|(path, text)| (path, source::code_only(text)))
+        .collect();
+    let tests: Vec<String> = pure.iter().flat_map(|(path, code)| test_modules(path, code)).collect();
+    let is_test = |path: &str| {
+        tests
+            .iter()
+            .any(|module| path.strip_prefix(module.as_str()).is_some_and(|rest| rest == ".rs" || rest.starts_with('/')))
+    };
+    let shipped = pure.iter().filter(|(path, _)| !is_test(path));
+    shipped.flat_map(|(path, code)| impurities(path, &source::without_tests(code))).collect()
 }
 
 /// Checks all Rust files, tests included.
@@ -67,9 +78,15 @@ fn is_pure(path: &str) -> bool {
     })
 }
 
-/// Files that a parent declares under `#[cfg(test)]` are called so.
-fn is_test(path: &str) -> bool {
-    path.ends_with("/tests.rs") || path.ends_with("_tests.rs") || path.contains("/tests/")
+/// The modules in files of their own that `path` declares under `#[cfg(test)]`, as paths without an ending.
+fn test_modules(path: &str, code: &str) -> Vec<String> {
+    let stem = path.strip_suffix(".rs").unwrap_or(path);
+    let folder = ["/lib", "/main", "/mod"].iter().find_map(|root| stem.strip_suffix(root)).unwrap_or(stem);
+    let items = code.split("#[cfg(test)]").skip(1);
+    let declared = items.filter_map(|item| item.trim_start().strip_prefix("mod ")?.split_once(';'));
+    let named =
+        declared.map(|(name, _)| name.trim()).filter(|name| name.chars().all(|c| c.is_alphanumeric() || c == '_'));
+    named.map(|name| format!("{folder}/{name}")).collect()
 }
 
 fn impurities(path: &str, code: &str) -> Vec<Finding> {
@@ -150,7 +167,18 @@ mod tests {
     fn tests_comments_and_strings_are_free() {
         check_pure("// a HashMap would not do\n/// std::fs\nconst A: &str = \"Instant::now\";", 0);
         check_pure("#[cfg(test)]\nmod tests {\n    use std::collections::HashMap;\n}\n", 0);
-        assert_eq!(check(&Tree::of(&[("crates/mesh-sim/src/edge/tests.rs", "use std::fs;")])), []);
+    }
+
+    #[test]
+    fn a_module_that_only_tests_see_is_free_wherever_it_lies() {
+        let check = |parent: &str, child: &str| {
+            let parent = ("crates/mesh-sim/src/edge.rs", parent);
+            check(&Tree::of(&[parent, (child, "use std::fs;")])).len()
+        };
+        assert_eq!(check("#[cfg(test)]\nmod bad_input;", "crates/mesh-sim/src/edge/bad_input.rs"), 0);
+        assert_eq!(check("#[cfg(test)]\nmod bad_input;", "crates/mesh-sim/src/edge/bad_input/mod.rs"), 0);
+        assert_eq!(check("mod bad_input;", "crates/mesh-sim/src/edge/bad_input.rs"), 1);
+        assert_eq!(check("#[cfg(test)]\nmod bad;", "crates/mesh-sim/src/edge/bad_input.rs"), 1);
     }
 
     #[test]
