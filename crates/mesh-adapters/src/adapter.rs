@@ -4,7 +4,7 @@ use crate::settings::AdapterSettings;
 use crate::vehicle::{CommandSchedule, HabitatSetpoint, RoverSetpoint, SatelliteSetpoint, Setpoint, Telemetry};
 use crate::writer::kind;
 use crate::{AdapterError, habitat, rover, satellite};
-use mesh_model::{AssetId, Edge, LocalProblem, Real, Window};
+use mesh_model::{AssetId, Edge, LocalProblem, Window};
 
 /// Turns the telemetry of one vehicle into its LocalProblem and a plan into its commands.
 #[derive(Debug, Clone, PartialEq)]
@@ -136,20 +136,9 @@ impl AdapterSettings {
     /// The setpoint that is safe without a plan.
     pub fn idle(&self) -> Setpoint {
         match self {
-            Self::Habitat(..) => Setpoint::Habitat(HabitatSetpoint {
-                isru_kw: Real::ZERO,
-                supply_kw: Real::ZERO,
-                uplink_gbit_h: Real::ZERO,
-            }),
-            Self::Rover(..) => Setpoint::Rover(RoverSetpoint {
-                charge_kw: Real::ZERO,
-                survey: Real::ZERO,
-                drive_km_h: Real::ZERO,
-                transmit_gbit_h: Real::ZERO,
-            }),
-            Self::Satellite(..) => {
-                Setpoint::Satellite(SatelliteSetpoint { relay_gbit_h: Vec::new(), downlink_gbit_h: Real::ZERO })
-            }
+            Self::Habitat(..) => Setpoint::Habitat(HabitatSetpoint::default()),
+            Self::Rover(..) => Setpoint::Rover(RoverSetpoint::default()),
+            Self::Satellite(..) => Setpoint::Satellite(SatelliteSetpoint::default()),
         }
     }
 }

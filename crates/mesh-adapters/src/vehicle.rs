@@ -81,8 +81,8 @@ pub enum Setpoint {
     Satellite(SatelliteSetpoint),
 }
 
-/// What a habitat is to do; its battery takes up the rest.
-#[derive(Debug, Clone, PartialEq, BorshSerialize, BorshDeserialize)]
+/// What a habitat is to do; its battery takes up the rest. By default nothing but life support.
+#[derive(Debug, Clone, Default, PartialEq, BorshSerialize, BorshDeserialize)]
 pub struct HabitatSetpoint {
     /// Power for the oxygen plant.
     pub isru_kw: Real,
@@ -92,8 +92,8 @@ pub struct HabitatSetpoint {
     pub uplink_gbit_h: Real,
 }
 
-/// What a rover is to do.
-#[derive(Debug, Clone, PartialEq, BorshSerialize, BorshDeserialize)]
+/// What a rover is to do. By default it stands still.
+#[derive(Debug, Clone, Default, PartialEq, BorshSerialize, BorshDeserialize)]
 pub struct RoverSetpoint {
     /// Power drawn from the power bus.
     pub charge_kw: Real,
@@ -105,8 +105,8 @@ pub struct RoverSetpoint {
     pub transmit_gbit_h: Real,
 }
 
-/// What a satellite is to do.
-#[derive(Debug, Clone, PartialEq, BorshSerialize, BorshDeserialize)]
+/// What a satellite is to do. By default it takes in nothing and sends nothing.
+#[derive(Debug, Clone, Default, PartialEq, BorshSerialize, BorshDeserialize)]
 pub struct SatelliteSetpoint {
     /// Rate granted to each sink of its bandwidth, in id order.
     pub relay_gbit_h: Vec<(AssetId, Real)>,

@@ -1,5 +1,12 @@
 //! The world: virtual clock, orbits, terrain, vehicles, links. Everything is a function of a scenario and a seed.
 
+pub mod almanac;
+mod chance;
+pub mod links;
 pub mod scenario;
+pub mod world;
 
+pub use almanac::{Almanac, Contact};
+pub use links::LinkBook;
 pub use scenario::Scenario;
+pub use world::World;
