@@ -7,7 +7,7 @@ use crate::ports::{Event, Input, Output, PeerError};
 use crate::seal::{Sealed, Sealer};
 use crate::settings::{Misuse, Settings};
 use crate::state::AssetState;
-use mesh_identity::{Expectation, PublicKey, Roster, Verified, verify};
+use mesh_identity::{Expectation, Incompatibility, PublicKey, Refusal, Roster, Verified, verify};
 use mesh_model::{
     AssetId, AuditRecord, AuditSubject, Canonical, Epoch, MissionTime, Payload, PlanDelta, SignedEnvelope, Stream,
 };
@@ -44,7 +44,7 @@ impl Asset {
         if vehicle.is_none() && contract.planner != *me {
             return Err(Misuse::Idle(me.clone()));
         }
-        let mut roster = Roster::new();
+        let mut roster = BTreeMap::new();
         for member in &contract.members {
             let key = keys.get(member).ok_or_else(|| Misuse::Key { member: member.clone(), why: None })?;
             let key = PublicKey::from_did(key).map_err(|why| Misuse::Key { member: member.clone(), why: Some(why) })?;
@@ -53,7 +53,7 @@ impl Asset {
         let contract_hash = contract.hash();
         let sync = mesh_sync::Settings::new(me.clone(), contract.members.clone());
         let mut asset = Self {
-            roster,
+            roster: roster.into_iter().collect(),
             expectation: Expectation { fleet: contract.fleet.clone(), mission: *mission, contract: contract_hash },
             sealer: Sealer::new(contract.fleet.clone(), *mission, contract_hash, me.clone(), keys[me].clone()),
             sync: Sync::new(sync, seed, now),
@@ -135,13 +135,7 @@ impl Asset {
         }
     }
 
-    fn link(
-        &mut self,
-        now: MissionTime,
-        peer: AssetId,
-        up: bool,
-        effects: &mut Vec<Effect>,
-    ) -> Result<(), PeerError> {
+    fn link(&mut self, now: MissionTime, peer: AssetId, up: bool, effects: &mut Vec<Effect>) -> Result<(), PeerError> {
         if let Some(planner) = &mut self.planner {
             planner.link(now, &peer, up, effects);
         }
@@ -171,7 +165,7 @@ impl Asset {
         effects: &mut Vec<Effect>,
     ) -> Result<(), PeerError> {
         let verified = SignedEnvelope::decode(bytes)
-            .map_err(mesh_identity::Refusal::from)
+            .map_err(|why| Refusal::PeerIncompatible(Incompatibility::MalformedEnvelope(why)))
             .and_then(|message| verify(&message, &self.roster, &self.expectation));
         let verified = match verified {
             Ok(verified) => verified,
@@ -282,6 +276,11 @@ impl Asset {
                     let expires = self.settings.live_expiry(now);
                     let draft = self.sealer.live(&self.epoch, expires, to, &payload);
                     self.outputs.push_back(draft);
+                }
+                Effect::SayHeads { to } if to == self.settings.me => {}
+                Effect::SayHeads { to } => {
+                    let payload = Payload::Heartbeat(self.sync.heads());
+                    pending.push_front(Effect::Say { to, payload });
                 }
                 Effect::Enter(epoch) => {
                     if epoch != self.epoch {

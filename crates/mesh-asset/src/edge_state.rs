@@ -2,7 +2,7 @@
 
 use mesh_model::problem::Window;
 use mesh_model::{AssetId, Canonical, Edge, EdgeAgreement, Hash, Port, Real, Variable};
-use mesh_solver::edge::{self, End};
+use mesh_solver::edge::{self, End, Pull, Residuals};
 use std::collections::BTreeMap;
 
 /// What two ends agreed on last, and for when: where the next negotiation starts from, and what holds while one of them
@@ -54,22 +54,12 @@ pub(crate) struct EdgeEnd {
     heard: BTreeMap<u32, Vec<f64>>,
     /// The newest round whose message has been absorbed into `state`.
     absorbed: u32,
-    /// The flow of the newest candidate, for the dual residual.
-    flow_before: Option<Vec<f64>>,
 }
 
 /// The flow and price that one round's pair of messages define, the same at both ends, bit for bit.
 pub(crate) struct Candidate {
     pub(crate) flow: Vec<f64>,
     pub(crate) price: Vec<f64>,
-}
-
-/// Squared weighted norms of one edge in one round.
-#[derive(Default)]
-pub(crate) struct Residuals {
-    pub(crate) primal: f64,
-    pub(crate) dual: f64,
-    pub(crate) scale: f64,
 }
 
 impl EdgeEnd {
@@ -94,7 +84,6 @@ impl EdgeEnd {
             said: BTreeMap::new(),
             heard: BTreeMap::new(),
             absorbed: 0,
-            flow_before: None,
         })
     }
 
@@ -139,22 +128,14 @@ impl EdgeEnd {
         })
     }
 
-    /// The weight of a disagreement over this edge.
-    pub(crate) fn weight(&self) -> f64 {
-        self.weight
+    /// The pull of the edge core on the flow of `step`.
+    pub(crate) fn pull(&self, step: usize) -> Pull {
+        edge::pull(self.state[step], self.weight)
     }
 
-    /// What the quadratic of the edge core pulls the flow of `step` towards.
-    pub(crate) fn pull(&self, step: usize) -> f64 {
-        self.state[step]
-    }
-
-    /// What the price of `price` adds to the linear cost of this end's flow.
+    /// What a price adds to the linear cost of this end's flow.
     pub(crate) fn cost_of_price(&self, price: f64) -> f64 {
-        match self.end {
-            End::Source => -price,
-            End::Sink => price,
-        }
+        edge::cost_of_price(price, self.end)
     }
 
     /// Takes the copy from a solve and returns the message of `round`.
@@ -191,7 +172,7 @@ impl EdgeEnd {
     }
 
     /// The candidate of `round`, if both of its messages are known here, and this end's residuals against it.
-    pub(crate) fn candidate(&mut self, round: u32) -> Option<(Candidate, Residuals)> {
+    pub(crate) fn candidate(&self, round: u32) -> Option<(Candidate, Residuals)> {
         let (said, heard) = (self.said.get(&round)?, self.heard.get(&round)?);
         let (source, sink) = match self.end {
             End::Source => (said, heard),
@@ -204,14 +185,7 @@ impl EdgeEnd {
                 price[step] = 0.0;
             }
         }
-        let mut residuals = Residuals::default();
-        for step in 0..flow.len() {
-            let before = self.flow_before.as_ref().map_or(0.0, |before| before[step]);
-            residuals.primal += self.weight * square(self.copy[step] - flow[step]);
-            residuals.dual += self.weight * square(flow[step] - before);
-            residuals.scale += self.weight * square(flow[step]) + square(price[step]) / self.weight;
-        }
-        self.flow_before = Some(flow.clone());
+        let residuals = edge::residuals(&self.copy, &self.state, &flow, &price, self.weight, self.end);
         Some((Candidate { flow, price }, residuals))
     }
 }
@@ -237,10 +211,6 @@ fn keep(messages: &mut BTreeMap<u32, Vec<f64>>, round: u32, message: Vec<f64>) {
     while messages.len() > ROUNDS_KEPT {
         messages.pop_first();
     }
-}
-
-fn square(value: f64) -> f64 {
-    value * value
 }
 
 /// Plain averaged step: the only one that converges under loss and delay.

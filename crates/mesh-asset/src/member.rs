@@ -19,6 +19,8 @@ use std::collections::BTreeMap;
 pub(crate) enum Effect {
     /// Say this to a member, live.
     Say { to: AssetId, payload: Payload },
+    /// Tell a member, live, how many entries of each log are held here.
+    SayHeads { to: AssetId },
     /// A new epoch began: what is said from here on belongs to it.
     Enter(Epoch),
     /// Log the member's part of a plan; the digest of what was said is filled in on the way.
@@ -141,6 +143,8 @@ impl Member {
     /// The planner picked a candidate: put this member's part of it on record.
     pub(crate) fn propose(&mut self, epoch: &Epoch, round: u32, effects: &mut Vec<Effect>) {
         if self.offer.as_ref().is_some_and(|offer| offer.delta.epoch == *epoch) {
+            // The planner asks again, so the entry must have been lost: say what the log holds, to have it asked for.
+            effects.push(Effect::SayHeads { to: self.settings.contract.planner.clone() });
             return;
         }
         let Some(negotiation) = self.negotiation.as_mut().filter(|n| n.opening.epoch == *epoch) else { return };

@@ -5,13 +5,14 @@
 //! neighbours' messages of the same round; the pairs define the candidate of r. A neighbour that stays silent past the
 //! patience is skipped for that round.
 
-use crate::edge_state::{Agreed, Candidate, EdgeEnd, Residuals, candidate_hash};
+use crate::edge_state::{Agreed, Candidate, EdgeEnd, candidate_hash};
 use crate::local::LocalSolve;
 use mesh_model::{
     AssetId, Attestation, Canonical, DualVariables, Edge, EdgeAgreement, Evaluation, FleetContract, Hash, LocalProblem,
     MissionTime, Opening, Payload, PlanDelta, Real, RoundReport, Schedule, SharedVariables,
 };
-use mesh_solver::QpError;
+use mesh_solver::edge::Residuals;
+use mesh_solver::{Malformed, QpError};
 use std::collections::{BTreeMap, VecDeque};
 
 /// A live message to be sent.
@@ -48,6 +49,8 @@ struct Held {
 /// Why a member cannot take part.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub(crate) enum Unable {
+    #[error("the local problem is malformed: {0}")]
+    Malformed(#[from] Malformed),
     #[error("the local problem cannot be solved: {0}")]
     Solve(#[from] QpError),
     #[error("{edge}: in step {step} the two ends' ranges miss each other by {amount}")]
@@ -270,12 +273,12 @@ impl Negotiation {
     fn close_round(&mut self, now: MissionTime, out: &mut Vec<Saying>) -> Result<(), Unable> {
         let mut candidates = Vec::new();
         let mut sum = Residuals::default();
-        for edge in &mut self.edges {
+        for edge in &self.edges {
             if let Some((candidate, residuals)) = edge.candidate(self.round) {
                 candidates.push(candidate);
-                sum.primal += residuals.primal;
-                sum.dual += residuals.dual;
-                sum.scale += residuals.scale;
+                sum.primal_squared += residuals.primal_squared;
+                sum.dual_squared += residuals.dual_squared;
+                sum.scale_squared += residuals.scale_squared;
             }
         }
         if candidates.len() == self.edges.len() {
@@ -285,9 +288,9 @@ impl Negotiation {
             let report = RoundReport {
                 epoch: self.opening.epoch.clone(),
                 round: self.round,
-                primal_squared: real(sum.primal)?,
-                dual_squared: real(sum.dual)?,
-                scale_squared: real(sum.scale)?,
+                primal_squared: real(sum.primal_squared)?,
+                dual_squared: real(sum.dual_squared)?,
+                scale_squared: real(sum.scale_squared)?,
                 evaluation,
             };
             out.push((self.planner.clone(), Payload::Report(report)));

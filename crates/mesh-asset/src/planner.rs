@@ -28,7 +28,6 @@ pub(crate) struct Planner {
 /// One epoch as the planner sees it.
 struct Planning {
     opening: Opening,
-    opened: MissionTime,
     /// When the first epoch of this re-planning was opened.
     began: MissionTime,
     /// Reports by round and member, the newest [`ROUNDS_KEPT`] rounds.
@@ -90,9 +89,7 @@ impl Planner {
             }
             return;
         };
-        let silence_s = self.settings.silence_s() as f64;
-        let silent: Vec<AssetId> =
-            planning.heard.iter().filter(|(_, at)| now.since_s(**at) >= silence_s).map(|(m, _)| m.clone()).collect();
+        let silent = planning.silent(now, self.settings.silence_s());
         if now >= planning.opening.window.start || planning.rounds >= self.settings.contract.rounds_max {
             self.abandon(effects);
         } else if !silent.is_empty() {
@@ -111,8 +108,7 @@ impl Planner {
         match &self.current {
             None => Some(self.opening_time()),
             Some(planning) => {
-                let silence_s = self.settings.silence_s();
-                let silent = planning.heard.values().min().map(|at| at.plus_s(silence_s));
+                let silent = planning.silent_at(self.settings.silence_s());
                 let soonest = planning.repeat.min(planning.opening.window.start);
                 Some(silent.map_or(soonest, |silent| silent.min(soonest)))
             }
@@ -221,7 +217,6 @@ impl Planner {
         effects.push(Effect::Event(Event::Opened { epoch: epoch.clone(), members: members.clone() }));
         let planning = Planning {
             opening: Opening { epoch, window, members: members.clone() },
-            opened: now,
             began,
             reports: BTreeMap::new(),
             heard: members.into_iter().map(|member| (member, now)).collect(),
@@ -238,9 +233,11 @@ impl Planner {
     fn reopen(&mut self, now: MissionTime, effects: &mut Vec<Effect>) {
         let Some(planning) = self.current.take() else { return };
         let number = planning.opening.epoch.number + 1;
-        let members = planning.opening.members.into_iter().filter(|member| {
-            self.reachable.contains(member) || *member == self.settings.me
-        });
+        let members = planning
+            .opening
+            .members
+            .into_iter()
+            .filter(|member| self.reachable.contains(member) || *member == self.settings.me);
         self.open_with(now, planning.began, number, members.collect(), effects);
     }
 
@@ -286,6 +283,29 @@ impl Planner {
 impl Planning {
     fn accepts(&self, from: &AssetId, epoch: &Epoch) -> bool {
         self.opening.epoch == *epoch && self.opening.members.contains(from)
+    }
+
+    /// How long a member may be silent: longer once its log entry is awaited, which may have to be repaired first.
+    fn patience_s(&self, silence_s: u64) -> u64 {
+        if self.pick.is_some() { REPAIRS * silence_s } else { silence_s }
+    }
+
+    /// The members whose part is still to come and that have been silent for too long.
+    fn silent(&self, now: MissionTime, silence_s: u64) -> Vec<AssetId> {
+        let patience_s = self.patience_s(silence_s) as f64;
+        let silent = self.awaited().filter(|(_, at)| now.since_s(**at) >= patience_s);
+        silent.map(|(member, _)| member.clone()).collect()
+    }
+
+    /// When the first of them will have been.
+    fn silent_at(&self, silence_s: u64) -> Option<MissionTime> {
+        self.awaited().map(|(_, at)| at.plus_s(self.patience_s(silence_s))).min()
+    }
+
+    /// The members whose part is still to come, and when each was heard last.
+    fn awaited(&self) -> impl Iterator<Item = (&AssetId, &MissionTime)> {
+        let done = |member: &AssetId| self.pick.as_ref().is_some_and(|pick| pick.deltas.contains_key(member));
+        self.heard.iter().filter(move |(member, _)| !done(member))
     }
 
     fn say_opening(&self, effects: &mut Vec<Effect>) {
@@ -452,9 +472,8 @@ fn relative_gap(upper: f64, lower: f64) -> f64 {
 }
 
 fn difference(a: &EdgeAgreement, b: &EdgeAgreement) -> f64 {
-    let apart = |a: &[Real], b: &[Real]| {
-        a.iter().zip(b).map(|(a, b)| (a.value() - b.value()).abs()).fold(0.0f64, f64::max)
-    };
+    let apart =
+        |a: &[Real], b: &[Real]| a.iter().zip(b).map(|(a, b)| (a.value() - b.value()).abs()).fold(0.0f64, f64::max);
     if a.flow.len() != b.flow.len() || a.price.len() != b.price.len() {
         return f64::MAX;
     }
@@ -463,5 +482,7 @@ fn difference(a: &EdgeAgreement, b: &EdgeAgreement) -> f64 {
 
 /// Members are at most a few rounds apart; bounds what reports can store.
 const ROUNDS_KEPT: usize = 16;
+/// An entry that was lost is asked for again and repaired within some multiples of the usual silence.
+const REPAIRS: u64 = 4;
 /// Epochs of one re-planning after which it is given up.
 const EPOCHS_MAX: u32 = 8;

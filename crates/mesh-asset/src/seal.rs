@@ -4,9 +4,7 @@
 use crate::ports::{Output, PeerError};
 use mesh_model::canonical::Canonical;
 use mesh_model::envelope::CONTEXT;
-use mesh_model::{
-    AssetId, Envelope, Epoch, FleetId, Hash, MissionId, MissionTime, Payload, SignedEnvelope, Stream,
-};
+use mesh_model::{AssetId, Envelope, Epoch, FleetId, Hash, MissionId, MissionTime, Payload, SignedEnvelope, Stream};
 use std::collections::BTreeMap;
 
 pub(crate) struct Sealer {

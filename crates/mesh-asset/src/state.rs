@@ -60,10 +60,6 @@ impl Adopted {
         self.current = Some(plan);
     }
 
-    pub(crate) fn current(&self) -> Option<&AdoptedPlan> {
-        self.current.as_ref()
-    }
-
     pub(crate) fn state(&self, asset: &AssetId, telemetry: Option<&Telemetry>) -> AssetState {
         AssetState {
             asset: asset.clone(),

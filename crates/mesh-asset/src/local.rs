@@ -1,0 +1,84 @@
+//! The three solves of a member in an epoch, over one problem: the step of the edge core, the repaired plan that meets
+//! a candidate's flows exactly, and the lower bound at its prices.
+
+use crate::edge_state::{Candidate, EdgeEnd};
+use crate::negotiation::Unable;
+use mesh_model::{LocalProblem, Real};
+use mesh_solver::bound::{cost_rounded_up, lower_bound};
+use mesh_solver::{QpProblem, QpSolver, Settings};
+
+pub(crate) struct LocalSolve {
+    problem: QpProblem,
+    /// The problem with the edges' pull on the diagonal.
+    pulled: QpSolver,
+    /// The problem as it is, for repaired plans; kept apart from `priced` so that each starts from its own last answer.
+    fixed: QpSolver,
+    /// The problem as it is, for lower bounds.
+    priced: QpSolver,
+}
+
+impl LocalSolve {
+    /// Takes the ranges into account that the ends of each edge have in common.
+    pub(crate) fn new(problem: &LocalProblem, edges: &[EdgeEnd]) -> Result<Self, Unable> {
+        let mut problem = problem.clone();
+        let mut diagonal = vec![0.0; problem.variables.len()];
+        for edge in edges {
+            for (step, variable) in edge.variables.iter().enumerate() {
+                let Some(variable) = variable else { continue };
+                let variable = &mut problem.variables[*variable as usize];
+                variable.lower = Real::new(edge.lower[step]).map_err(|_| Unable::NotFinite)?;
+                variable.upper = Real::new(edge.upper[step]).map_err(|_| Unable::NotFinite)?;
+            }
+            for (step, variable) in edge.open_variables() {
+                diagonal[variable] += edge.pull(step).diagonal;
+            }
+        }
+        let problem = QpProblem::from_local(&problem)?;
+        let plain = vec![0.0; problem.variables()];
+        Ok(Self {
+            pulled: QpSolver::new(&problem, &diagonal, Settings::default())?,
+            fixed: QpSolver::new(&problem, &plain, Settings::default())?,
+            priced: QpSolver::new(&problem, &plain, Settings::default())?,
+            problem,
+        })
+    }
+
+    /// argmin f + 1/2 |a - s|^2_W.
+    pub(crate) fn step(&mut self, edges: &[EdgeEnd]) -> Result<Vec<f64>, Unable> {
+        let mut linear = self.problem.linear().to_vec();
+        for edge in edges {
+            for (step, variable) in edge.open_variables() {
+                linear[variable] += edge.pull(step).linear;
+            }
+        }
+        Ok(self.pulled.solve(&linear, self.problem.lower(), self.problem.upper())?.x)
+    }
+
+    /// The best plan with exactly the candidate's flows, and its cost, rounded up.
+    pub(crate) fn repaired(&mut self, edges: &[EdgeEnd], candidates: &[Candidate]) -> Result<(Vec<f64>, f64), Unable> {
+        let (mut lower, mut upper) = (self.problem.lower().to_vec(), self.problem.upper().to_vec());
+        for (edge, candidate) in edges.iter().zip(candidates) {
+            for (step, variable) in edge.open_variables() {
+                (lower[variable], upper[variable]) = (candidate.flow[step], candidate.flow[step]);
+            }
+        }
+        let values = self.fixed.solve(self.problem.linear(), &lower, &upper)?.x;
+        let cost = cost_rounded_up(&self.problem, &values);
+        Ok((values, cost))
+    }
+
+    /// What no plan of this member can undercut at the candidate's prices.
+    pub(crate) fn bound(&mut self, edges: &[EdgeEnd], candidates: &[Candidate]) -> Result<f64, Unable> {
+        let mut linear = self.problem.linear().to_vec();
+        let mut extra = Vec::new();
+        for (edge, candidate) in edges.iter().zip(candidates) {
+            for (step, variable) in edge.open_variables() {
+                let cost = edge.cost_of_price(candidate.price[step]);
+                linear[variable] += cost;
+                extra.push((variable, cost));
+            }
+        }
+        let solution = self.priced.solve(&linear, self.problem.lower(), self.problem.upper())?;
+        Ok(lower_bound(&self.problem, &extra, &solution.x, &solution.row_multipliers))
+    }
+}
