@@ -1,7 +1,7 @@
 //! Reads `[[junction]]` and `[[link]]` tables: where problems meet and how members hear each other.
 
 use super::diagnostic::{Problems, quoted};
-use super::model::{Link, LinkVia};
+use super::model::{Asset, Link, LinkVia, Planner};
 use super::nearest::did_you_mean;
 use super::quantity::{Bounds, DATA, NOT_NEGATIVE, POSITIVE, POWER, Quantity};
 use super::roster::{Kind, Roster};
@@ -301,7 +301,7 @@ fn way(word: &At<&str>, roster: &Roster, problems: &Problems) -> Option<LinkVia>
 /// right is taken for suitable.
 fn suits(way: &LinkVia, a: &AssetId, b: &AssetId, roster: &Roster) -> Result<(), (String, &'static str)> {
     let (Some(kind_a), Some(kind_b)) = (roster.kind(a), roster.kind(b)) else { return Ok(()) };
-    let (place_a, place_b) = (roster.place(a), roster.place(b));
+    let (Some(place_a), Some(place_b)) = (roster.place(a), roster.place(b)) else { return Ok(()) };
     let in_orbit = [kind_a, kind_b].iter().filter(|kind| **kind == Kind::Satellite).count();
     match way {
         LinkVia::Sight if in_orbit != 1 => {
@@ -319,7 +319,7 @@ fn suits(way: &LinkVia, a: &AssetId, b: &AssetId, roster: &Roster) -> Result<(),
         LinkVia::Relay(_) if in_orbit > 0 => {
             Err((format!("a relay links members on the ground, not `{a}` and `{b}`"), "two members on the ground"))
         }
-        LinkVia::Dock if roster.dock(place_a) != Some(place_b) && roster.dock(place_b) != Some(place_a) => {
+        LinkVia::Dock if !may_dock(place_a, place_b, roster) && !may_dock(place_b, place_a, roster) => {
             Err((format!("neither of `{a}` and `{b}` docks at the other"), "a rover and the habitat where it docks"))
         }
         LinkVia::Local if place_a != place_b => {
@@ -329,26 +329,35 @@ fn suits(way: &LinkVia, a: &AssetId, b: &AssetId, roster: &Roster) -> Result<(),
     }
 }
 
-/// Reports junctions that cannot be negotiated because their ends are not linked, and assets that the planner never
-/// hears.
-pub(super) fn report_gaps(junctions: &[At<Junction>], links: &[Link], roster: &Roster, table: &Table<'_>) {
-    let linked = |one: &AssetId, other: &AssetId| {
-        links.iter().any(|link| (&link.a, &link.b) == (one.min(other), one.max(other)))
-    };
+/// Whether `rover` docks at `habitat`, or names a dock that is none, which is reported elsewhere.
+fn may_dock(rover: &AssetId, habitat: &AssetId, roster: &Roster) -> bool {
+    roster.dock(rover).is_some_and(|dock| dock == habitat || roster.kind(dock) != Some(Kind::Habitat))
+}
+
+/// Reports junctions that cannot be negotiated because their ends are not linked.
+pub(super) fn report_unlinked_junctions(junctions: &[At<Junction>], links: &[Link], problems: &Problems) {
     for At { value: junction, span } in junctions {
-        for sink in junction.sinks.iter().filter(|sink| !linked(&junction.source, sink)) {
+        for sink in junction.sinks.iter().filter(|sink| !linked(&junction.source, sink, links)) {
             let (id, source) = (&junction.id, &junction.source);
             let message = format!("`{source}` and `{sink}` meet at `{id}`, but no link is between them");
             let hint = Some(format!("add a [[link]] with between = [\"{source}\", \"{sink}\"]"));
-            table.problems().error(span.clone(), message, "a link between the ends of every junction", hint);
+            problems.error(span.clone(), message, "a link between the ends of every junction", hint);
         }
     }
-    let Some((planner, _)) = &roster.planner else { return };
-    for asset in roster.assets.keys().filter(|asset| !linked(planner, asset)) {
-        let message = format!("no link is between `{planner}` and `{asset}`, so `{asset}` never takes part in a plan");
-        let hint = Some(format!("add a [[link]] with between = [\"{planner}\", \"{asset}\"]"));
-        table.problems().warning(table.span(), message, "a link between the planner and every asset", hint);
+}
+
+/// Warns of assets that the planner never hears.
+pub(super) fn report_unheard_assets(planner: &At<Planner>, assets: &[Asset], links: &[Link], problems: &Problems) {
+    let id = &planner.value.id;
+    for asset in assets.iter().map(|asset| &asset.id).filter(|asset| !linked(id, asset, links)) {
+        let message = format!("no link is between `{id}` and `{asset}`, so `{asset}` never takes part in a plan");
+        let hint = Some(format!("add a [[link]] with between = [\"{id}\", \"{asset}\"]"));
+        problems.warning(planner.span.clone(), message, "a link between the planner and every asset", hint);
     }
+}
+
+fn linked(one: &AssetId, other: &AssetId, links: &[Link]) -> bool {
+    links.iter().any(|link| (&link.a, &link.b) == (one.min(other), one.max(other)))
 }
 
 const VIA_EXPECTED: &str = "a list of ways: sight, dock, local or relay:<satellite>";

@@ -82,15 +82,18 @@ impl Draft {
                 problems.error(time.span.clone(), message, format!("a multiple of {step}, the step in [timing]"), None);
             }
         }
-        let until_s = self.until.as_ref().map_or(planned_until_s(timing), |until| until.value);
-        if until_s <= self.from.value {
-            let (span, name) = match &self.until {
-                Some(until) => (until.span.clone(), "ends"),
-                None => (self.from.span.clone(), "begins after the last horizon, which ends"),
-            };
-            let message =
-                format!("the stay {name} at {}, but begins at {}", duration(until_s), duration(self.from.value));
-            problems.error(span, message, format!("an end after {}", duration(self.from.value)), None);
+        let from_s = self.from.value;
+        match &self.until {
+            Some(until) if until.value <= from_s => {
+                let message = format!("the stay ends at {}, but begins at {}", duration(until.value), duration(from_s));
+                problems.error(until.span.clone(), message, format!("an end after {}", duration(from_s)), None);
+            }
+            None if planned_until_s(timing) <= from_s => {
+                let end = duration(planned_until_s(timing));
+                let message = format!("the stay begins at {}, but plans only look ahead to {end}", duration(from_s));
+                problems.error(self.from.span.clone(), message, format!("a time before {end}"), None);
+            }
+            _ => {}
         }
     }
 }

@@ -3,6 +3,8 @@
 //! `model` is what the rest of the project reads; `parse` makes it from a TOML file and says what is wrong with the file;
 //! `contract` is what the fleet agrees on beforehand. docs/scenarios.md describes the file field by field.
 
+#[cfg(test)]
+mod bad_input;
 pub mod contract;
 mod couplings;
 pub mod diagnostic;
@@ -11,6 +13,8 @@ pub mod model;
 mod nearest;
 pub mod parse;
 mod quantity;
+#[cfg(test)]
+mod reading;
 mod roster;
 mod shipped;
 mod table;

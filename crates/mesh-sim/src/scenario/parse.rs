@@ -3,7 +3,7 @@
 //! This file reads the document and the tables that stand once; `vehicles` reads the assets, `couplings` the junctions
 //! and links. Nothing here knows where the text comes from or how diagnostics are shown.
 
-use super::couplings::{junctions, links, report_gaps};
+use super::couplings::{junctions, links, report_unheard_assets, report_unlinked_junctions};
 use super::diagnostic::{Diagnostic, Problems, quoted};
 use super::model::{Disturbances, Limits, Planner, Scenario, Sky, Timing};
 use super::quantity::{ANGLE, ANGULAR_RATE, Bounds};
@@ -43,18 +43,30 @@ fn document(text: &str, problems: &Problems) -> Option<Scenario> {
         return None;
     }
     let (root, errors) = DeTable::parse_recoverable(text);
-    for error in &errors {
-        // What the TOML parser expected stands behind a comma in its message.
-        let (message, expected) = error.message().split_once(", expected ").unwrap_or((error.message(), "TOML"));
-        let span = error.span().unwrap_or(text.len()..text.len());
-        problems.error(span, format!("not TOML: {message}"), expected, None);
-    }
     if !errors.is_empty() {
         // What the parser recovered is full of holes; complaints about those would only mislead.
+        report_syntax(&errors, text, problems);
         return None;
     }
     let first_line = 0..text.find('\n').unwrap_or(text.len());
     problems.table(root.get_ref(), first_line, "the file".to_owned(), scenario)
+}
+
+fn report_syntax(errors: &[toml::de::Error], text: &str, problems: &Problems) {
+    let mut structure_lost = false;
+    for error in errors {
+        let span = error.span().unwrap_or(text.len()..text.len());
+        if error.message() != "duplicate key" {
+            // What the TOML parser expected stands behind a comma in its message.
+            let (message, expected) = error.message().split_once(", expected ").unwrap_or((error.message(), "TOML"));
+            problems.error(span, format!("not TOML: {message}"), expected, None);
+            structure_lost = true;
+        } else if !structure_lost {
+            // Behind another mistake the parser no longer knows which table a key belongs to.
+            let name = quoted(text.get(span.clone()).unwrap_or_default());
+            problems.error(span, format!("{name} stands twice in its table"), "each key and each [table] once", None);
+        }
+    }
 }
 
 fn scenario(table: &mut Table<'_>) -> Option<Scenario> {
@@ -66,12 +78,16 @@ fn scenario(table: &mut Table<'_>) -> Option<Scenario> {
     let mut roster = Roster::default();
     let assets = assets(table, timing.as_ref(), &mut roster);
     let planner = table.table("planner", "[planner]".to_owned(), |table| planner(table, &mut roster));
+    roster.incomplete |= planner.is_none() && roster.planner.is_none();
     let junctions = junctions(table, &roster);
     let links = links(table, &roster);
     let disturbances = table.table("disturbances", "[disturbances]".to_owned(), disturbances);
     let limits = table.table("assertions", "[assertions]".to_owned(), |table| limits(table, timing.as_ref()));
     if let (Some(junctions), Some(links)) = (&junctions, &links) {
-        report_gaps(junctions, links, &roster, table);
+        report_unlinked_junctions(junctions, links, table.problems());
+    }
+    if let (Some(planner), Some(assets), Some(links)) = (&planner, &assets, &links) {
+        report_unheard_assets(planner, assets, links, table.problems());
     }
     Some(Scenario {
         name: name?.value,
@@ -80,7 +96,7 @@ fn scenario(table: &mut Table<'_>) -> Option<Scenario> {
         timing: timing?,
         sky: sky?,
         assets: assets?,
-        planner: planner?,
+        planner: planner?.value,
         junctions: junctions?.into_iter().map(|junction| junction.value).collect(),
         links: links?,
         disturbances: disturbances?,
@@ -170,7 +186,7 @@ fn sky(table: &mut Table<'_>) -> Option<Sky> {
     })
 }
 
-fn planner(table: &mut Table<'_>, roster: &mut Roster) -> Option<Planner> {
+fn planner(table: &mut Table<'_>, roster: &mut Roster) -> Option<At<Planner>> {
     let id = table.name("id", AssetId::new);
     let at = table.text("at", "the id of an asset");
     let at = at.and_then(|at| roster.asset(&at, table.problems()));
@@ -181,9 +197,9 @@ fn planner(table: &mut Table<'_>, roster: &mut Roster) -> Option<Planner> {
         table.problems().error(id.span, message, "an id of its own", hint);
         return None;
     }
-    let at = at?;
-    roster.planner = Some((id.value.clone(), at.clone()));
-    Some(Planner { id: id.value, at })
+    roster.planner = Some(id.value.clone());
+    roster.planner_at = at.clone();
+    Some(At { value: Planner { id: id.value, at: at? }, span: table.span() })
 }
 
 fn disturbances(table: &mut Table<'_>) -> Option<Disturbances> {

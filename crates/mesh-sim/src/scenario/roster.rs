@@ -10,8 +10,12 @@ use std::collections::BTreeMap;
 #[derive(Debug, Default)]
 pub(super) struct Roster {
     pub assets: BTreeMap<AssetId, Entry>,
-    /// The planner's name and the asset where it is placed.
-    pub planner: Option<(AssetId, AssetId)>,
+    /// The planner's name.
+    pub planner: Option<AssetId>,
+    /// The asset where it is placed.
+    pub planner_at: Option<AssetId>,
+    /// Whether somebody's name could not be read, so that an unknown name may be his.
+    pub incomplete: bool,
 }
 
 /// What the rest of the file needs to know of an asset.
@@ -63,7 +67,7 @@ impl Roster {
 
     /// Takes `name` for an asset or the planner; reports it if there is none.
     pub fn member(&self, name: &At<&str>, problems: &Problems) -> Option<AssetId> {
-        let planner = self.planner.as_ref().map(|(id, _)| id);
+        let planner = self.planner.as_ref();
         let found = AssetId::new(name.value).ok().filter(|id| self.assets.contains_key(id) || planner == Some(id));
         if found.is_none() {
             self.report_unknown(name, planner, problems);
@@ -71,17 +75,14 @@ impl Roster {
         found
     }
 
-    /// The asset where `member` is: itself, or where the planner is placed.
-    pub fn place<'a>(&'a self, member: &'a AssetId) -> &'a AssetId {
-        match &self.planner {
-            Some((planner, at)) if planner == member => at,
-            _ => member,
-        }
+    /// The asset where `member` is: itself, or where the planner is placed, if that is known.
+    pub fn place<'a>(&'a self, member: &'a AssetId) -> Option<&'a AssetId> {
+        if self.planner.as_ref() == Some(member) { self.planner_at.as_ref() } else { Some(member) }
     }
 
     /// What stands where `member` is, if that is known.
     pub fn kind(&self, member: &AssetId) -> Option<Kind> {
-        self.assets.get(self.place(member)).and_then(|entry| entry.kind)
+        self.assets.get(self.place(member)?).and_then(|entry| entry.kind)
     }
 
     /// Where the rover `asset` docks.
@@ -95,7 +96,10 @@ impl Roster {
             [] => "an asset of this file".to_owned(),
             ids => format!("one of {}", ids.join(", ")),
         };
-        let message = format!("there is no asset {}", quoted(name.value));
-        problems.error(name.span.clone(), message, expected, did_you_mean(name.value, ids));
+        let hint = did_you_mean(name.value, ids);
+        if self.incomplete && hint.is_none() {
+            return;
+        }
+        problems.error(name.span.clone(), format!("there is no asset {}", quoted(name.value)), expected, hint);
     }
 }

@@ -74,8 +74,9 @@ impl Problems {
         match value.get_ref() {
             DeValue::Table(entries) => self.table(entries, value.span(), title, read),
             other => {
-                let expected = format!("the table {title}");
-                self.error(value.span(), format!("{title} is {}", kind_name(other)), expected, None);
+                let is_header = title.starts_with('[') && matches!(other, DeValue::Array(_));
+                let hint = is_header.then(|| format!("write the header as {title}, with one pair of brackets"));
+                self.error(value.span(), format!("{title} is {}", kind_name(other)), "one table", hint);
                 None
             }
         }
@@ -233,6 +234,10 @@ impl<'t> Table<'t> {
         match new(text.value) {
             Ok(name) => Some(At { value: name, span: text.span }),
             Err(why) => {
+                let why = match why {
+                    IdError::Character(character) => format!("{character:?} cannot stand there"),
+                    other => other.to_string(),
+                };
                 let message = format!("{} is not a name: {why}", quoted(text.value));
                 self.problems.error(text.span, message, NAME_EXPECTED, valid_name(text.value));
                 None
@@ -265,6 +270,10 @@ impl<'t> Table<'t> {
     fn as_duration(&self, key: &str, value: Raw<'t>, least_s: u32, most_s: u32) -> Option<At<u32>> {
         let At { value: seconds, span } = self.as_quantity(key, value, &TIME, ANY)?;
         let expected = || format!("a whole number of seconds, from {} to {}", duration(least_s), duration(most_s));
+        if !seconds.is_finite() {
+            self.problems.error(span, format!("{key} is not a finite number"), expected(), None);
+            return None;
+        }
         if seconds != seconds.trunc() {
             self.problems.error(span, format!("{key} is not a whole number of seconds"), expected(), None);
             return None;
@@ -291,6 +300,11 @@ impl<'t> Table<'t> {
                 let hint = Some(format!("write the header as [[{key}]], with two brackets: there can be several"));
                 self.wrong_type(key, value, value.get_ref(), expected.to_owned(), hint)
             }
+            DeValue::String(text) => {
+                let hint =
+                    Some(format!("write [\"{text}\"]")).filter(|_| text.len() <= mesh_model::id::NAME_LENGTH_MAX);
+                self.wrong_type(key, value, value.get_ref(), expected.to_owned(), hint)
+            }
             other => self.wrong_type(key, value, other, expected.to_owned(), None),
         }
     }
@@ -304,11 +318,11 @@ impl<'t> Table<'t> {
         unit: &str,
     ) -> Option<At<f64>> {
         let expected = bounds.expected(unit);
-        let Some(number) = number.filter(|number| number.is_finite()) else {
+        let Some(number) = number.filter(|number| number.is_finite() || bounds == ANY) else {
             self.problems.error(span, format!("{key} is not a finite number"), expected, None);
             return None;
         };
-        if bounds.hold(number) {
+        if bounds.hold(number) || bounds == ANY {
             // Adding zero turns -0.0 into 0.0.
             return Some(At { value: number + 0.0, span });
         }
@@ -363,6 +377,7 @@ impl<'t> Table<'t> {
 pub(super) fn duration(seconds: u32) -> String {
     match seconds {
         0 => "0 s".to_owned(),
+        _ if seconds.is_multiple_of(86_400) && seconds > 7 * 86_400 => format!("{} d", seconds / 86_400),
         _ if seconds.is_multiple_of(3600) => format!("{} h", seconds / 3600),
         _ if seconds.is_multiple_of(60) => format!("{} min", seconds / 60),
         _ => format!("{seconds} s"),
@@ -407,5 +422,5 @@ fn valid_name(text: &str) -> Option<String> {
 
 const NAME_EXPECTED: &str = "a name: a lower-case letter, then lower-case letters, digits or _, at most 32";
 
-/// For numbers that are bounded afterwards.
+/// For numbers that are judged afterwards; infinity and NaN get through.
 const ANY: Bounds = Bounds::closed(f64::MIN, f64::MAX);

@@ -22,12 +22,15 @@ pub const RIDGES_MAX: usize = 360;
 /// Reads all assets, in id order, and enters them in the roster.
 pub(super) fn assets(table: &mut Table<'_>, timing: Option<&Timing>, roster: &mut Roster) -> Option<Vec<Asset>> {
     let problems = table.problems();
+    // Until all of them are read, an unknown name may be that of an asset.
+    roster.incomplete = true;
     let list = table.list("asset", "[[asset]] tables")?;
     if list.value.is_empty() || list.value.len() > ASSETS_MAX {
         let message = format!("the file has {} assets", list.value.len());
         problems.error(list.span, message, format!("from 1 to {ASSETS_MAX} assets"), None);
         return None;
     }
+    roster.incomplete = false;
     let mut docks = Vec::new();
     let mut assets = Vec::new();
     for value in list.value {
@@ -55,19 +58,22 @@ fn asset<'t>(
         if roster.assets.contains_key(&id.value) {
             let message = format!("duplicate id `{}`: another asset has it too", id.value);
             table.problems().error(id.span.clone(), message, "an id of its own", None);
+            roster.incomplete = true;
         }
-        // A broken asset still has a name that others may use.
-        roster.assets.entry(id.value.clone()).or_insert(Entry { kind: None, dock: None });
+    } else {
+        roster.incomplete = true;
     }
-    let Some(kind) = kind(table) else {
+    let kind = kind(table);
+    let dock = if kind == Some(Kind::Rover) { table.text("dock", "the id of a habitat") } else { None };
+    if let Some(id) = &id {
+        // A broken asset still has a name that others may use.
+        let dock = dock.as_ref().and_then(|dock| AssetId::new(dock.value).ok());
+        roster.assets.entry(id.value.clone()).or_insert(Entry { kind, dock });
+    }
+    let Some(kind) = kind else {
         table.abandon();
         return None;
     };
-    let dock = if kind == Kind::Rover { table.text("dock", "the id of a habitat") } else { None };
-    if let Some(id) = &id {
-        let dock = dock.as_ref().and_then(|dock| AssetId::new(dock.value).ok());
-        roster.assets.insert(id.value.clone(), Entry { kind: Some(kind), dock });
-    }
     let kind = match kind {
         Kind::Habitat => habitat(table),
         Kind::Rover => rover(table, timing, dock.clone()),
@@ -205,6 +211,7 @@ fn battery(table: &mut Table<'_>) -> Option<Battery> {
     let reserve_above = above(&reserve, "reserve", &capacity);
     above(&initial, "initial", &capacity);
     if let (Some(initial), Some(reserve)) = (&initial, &reserve)
+        && !reserve_above
         && initial.value < reserve.value
     {
         let message = format!("initial is below the reserve of {} kWh", reserve.value);
