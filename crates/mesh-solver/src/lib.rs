@@ -1,1 +1,25 @@
-//! solver
+//! The pure mathematics of the fleet: one local QP, one edge between two of them, and proofs about both.
+//!
+//! - [`problem`]: a convex QP over a box, checked on the way in.
+//! - [`qp`]: solves it, many times an epoch, from a factorisation that is made once.
+//! - [`bound`]: a number that is below the optimal value whatever the rounding did.
+//! - [`infeasible`]: a proof, in the same arithmetic, that nothing satisfies the constraints.
+//! - [`edge`]: what two ends of an edge do with their solutions to agree on a flow and a price.
+//!
+//! Nothing here knows an asset, a message or a clock. Every result is a function of the arguments of the calls so far,
+//! bit for bit, on every machine: plain loops in a fixed order, no fused multiply-add, no transcendental function.
+
+pub mod bound;
+pub mod edge;
+pub mod infeasible;
+pub mod problem;
+pub mod qp;
+
+mod dense;
+mod interval;
+mod reduction;
+mod working_set;
+
+pub use infeasible::Infeasibility;
+pub use problem::{Malformed, QpProblem, QpRow};
+pub use qp::{QpError, QpSolver, Settings, Solution};

@@ -1,0 +1,55 @@
+//! A proof that no point satisfies rows and box at once (Farkas).
+//!
+//! Multipliers `y` of the rows prove it if the rows demand more of y'Ax than the box allows: the safe lower bound of a
+//! problem without any cost is positive. The sum is done on intervals rounded outwards, so the proof stands in exact
+//! arithmetic, and whoever holds the constraints can repeat it.
+
+use crate::bound::least_over;
+use crate::dense::largest;
+use crate::interval::Interval;
+use crate::problem::QpRow;
+
+/// A proof that rows and box exclude each other.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Infeasibility {
+    /// One multiplier a row, the largest of size 1: positive for a lower side, negative for an upper side. The rows with
+    /// a multiplier and the bounds of their variables cannot hold together.
+    pub row_multipliers: Vec<f64>,
+    /// By how much the rows, added up with these multipliers, demand more than the box allows; positive.
+    pub excess: f64,
+}
+
+impl Infeasibility {
+    /// Accepts `multipliers` as a proof if they are one.
+    pub fn prove(rows: &[QpRow], lower: &[f64], upper: &[f64], multipliers: &[f64]) -> Option<Self> {
+        let size = largest(multipliers);
+        if !(size > 0.0 && size.is_finite()) {
+            return None;
+        }
+        let row_multipliers: Vec<f64> = multipliers.iter().map(|y| y / size).collect();
+        let cost = vec![Interval::ZERO; lower.len()];
+        let excess = least_over(rows, lower, upper, cost, &row_multipliers).low;
+        (excess > 0.0).then_some(Self { row_multipliers, excess })
+    }
+
+    /// Whether this is a proof for these constraints.
+    pub fn holds(&self, rows: &[QpRow], lower: &[f64], upper: &[f64]) -> bool {
+        Self::prove(rows, lower, upper, &self.row_multipliers).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proves_what_is_impossible_and_nothing_else() {
+        let row = |lower| QpRow { terms: vec![(0, 1.0), (1, 2.0)], lower, upper: f64::INFINITY };
+        let proof = Infeasibility::prove(&[row(3.5)], &[0.0; 2], &[1.0; 2], &[4.0]).expect("3.5 is more than 3");
+        assert!(proof.excess > 0.499 && proof.excess <= 0.5);
+        assert!(proof.holds(&[row(3.5)], &[0.0; 2], &[1.0; 2]));
+        assert!(!proof.holds(&[row(3.0)], &[0.0; 2], &[1.0; 2]));
+        assert_eq!(Infeasibility::prove(&[row(3.5)], &[0.0; 2], &[1.0; 2], &[-4.0]), None);
+        assert_eq!(Infeasibility::prove(&[row(3.5)], &[0.0; 2], &[1.0; 2], &[f64::NAN]), None);
+    }
+}

@@ -1,0 +1,402 @@
+//! A convex QP over a box: `minimise 1/2 x'Px + q'x + c` over `lower <= Ax <= upper` and bounds on every variable.
+//!
+//! A [`QpProblem`] exists only if it is well formed: indices in range, numbers finite, bounds in order, P positive
+//! semidefinite as far as a factorisation can tell. What it means is not known here.
+
+use crate::dense::SparseRows;
+use mesh_model::LocalProblem;
+
+/// Most variables of one problem.
+pub const VARIABLES_MAX: usize = 400;
+/// Most rows of one problem.
+pub const ROWS_MAX: usize = 1000;
+/// Largest absolute value of any coefficient or bound; a row's bound may also be infinite.
+pub const MAGNITUDE_MAX: f64 = 1e15;
+
+/// `lower <= sum of terms <= upper`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QpRow {
+    /// Variable and coefficient, each variable at most once.
+    pub terms: Vec<(usize, f64)>,
+    /// Smallest value of the sum; may be minus infinity.
+    pub lower: f64,
+    /// Largest value of the sum, equal to `lower` for an equation; may be infinity.
+    pub upper: f64,
+}
+
+/// A well-formed convex QP.
+#[derive(Debug, Clone)]
+pub struct QpProblem {
+    /// Row i of P in full, columns ascending.
+    hessian: SparseRows,
+    linear: Vec<f64>,
+    constant: f64,
+    rows: Vec<QpRow>,
+    lower: Vec<f64>,
+    upper: Vec<f64>,
+}
+
+/// What is wrong with a problem: the fault of whoever wrote it.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Malformed {
+    /// More variables than [`VARIABLES_MAX`].
+    #[error("{variables} variables are more than the limit of {VARIABLES_MAX}")]
+    TooManyVariables {
+        /// How many there were.
+        variables: usize,
+    },
+    /// More rows than [`ROWS_MAX`].
+    #[error("{rows} rows are more than the limit of {ROWS_MAX}")]
+    TooManyRows {
+        /// How many there were.
+        rows: usize,
+    },
+    /// A vector that needs one entry a variable has another length.
+    #[error("{what} has {length} entries for {variables} variables")]
+    Length {
+        /// Which vector.
+        what: &'static str,
+        /// Its length.
+        length: usize,
+        /// The number of variables.
+        variables: usize,
+    },
+    /// A term or entry names a variable that does not exist.
+    #[error("{what} {place} names variable {variable} of {variables}")]
+    NoSuchVariable {
+        /// What names it.
+        what: &'static str,
+        /// Which row or entry.
+        place: usize,
+        /// The name.
+        variable: usize,
+        /// The number of variables.
+        variables: usize,
+    },
+    /// A variable stands twice in one row, or a place of P is given twice or below the diagonal.
+    #[error("{what} {place} gives variable {variable} twice or out of order")]
+    Repeated {
+        /// What repeats it.
+        what: &'static str,
+        /// Which row or entry.
+        place: usize,
+        /// The variable.
+        variable: usize,
+    },
+    /// A number is not finite or above [`MAGNITUDE_MAX`].
+    #[error("{what} {place} is {value}, which is not a number within {MAGNITUDE_MAX:e}")]
+    Magnitude {
+        /// What the number is.
+        what: &'static str,
+        /// Which variable, row or entry.
+        place: usize,
+        /// The number.
+        value: f64,
+    },
+    /// A lower bound is above its upper bound.
+    #[error("{what} {place} is at least {lower} and at most {upper}")]
+    Crossed {
+        /// `variable` or `row`.
+        what: &'static str,
+        /// Which one.
+        place: usize,
+        /// The lower bound.
+        lower: f64,
+        /// The upper bound.
+        upper: f64,
+    },
+    /// P has a direction of negative curvature.
+    #[error("the cost is not convex: curvature {curvature} at variable {variable}")]
+    NotConvex {
+        /// Where the factorisation met it.
+        variable: usize,
+        /// The pivot.
+        curvature: f64,
+    },
+}
+
+impl QpProblem {
+    /// Checks and keeps a problem. `quadratic` holds the entries of P with row <= column, each place at most once.
+    pub fn new(
+        quadratic: &[(usize, usize, f64)],
+        linear: Vec<f64>,
+        constant: f64,
+        rows: Vec<QpRow>,
+        lower: Vec<f64>,
+        upper: Vec<f64>,
+    ) -> Result<Self, Malformed> {
+        let variables = linear.len();
+        if variables > VARIABLES_MAX {
+            return Err(Malformed::TooManyVariables { variables });
+        }
+        if rows.len() > ROWS_MAX {
+            return Err(Malformed::TooManyRows { rows: rows.len() });
+        }
+        check_linear(&linear, variables)?;
+        check_magnitude("constant", 0, constant)?;
+        check_box(&lower, &upper, variables)?;
+        for (place, row) in rows.iter().enumerate() {
+            check_row(place, row, variables)?;
+        }
+        let hessian = symmetric(quadratic, variables)?;
+        Ok(Self { hessian, linear, constant, rows, lower, upper })
+    }
+
+    /// The mathematics of an asset's problem.
+    pub fn from_local(local: &LocalProblem) -> Result<Self, Malformed> {
+        let objective = &local.objective;
+        let quadratic: Vec<(usize, usize, f64)> =
+            objective.quadratic.iter().map(|(i, j, value)| (*i as usize, *j as usize, value.value())).collect();
+        let variables = local.variables.len();
+        let linear: Vec<f64> = objective.linear.iter().map(|value| value.value()).collect();
+        if linear.len() != variables {
+            return Err(Malformed::Length { what: "the linear cost", length: linear.len(), variables });
+        }
+        let rows = local
+            .rows
+            .iter()
+            .map(|row| QpRow {
+                terms: row.terms.iter().map(|(variable, value)| (*variable as usize, value.value())).collect(),
+                lower: row.lower.value(),
+                upper: row.upper.value(),
+            })
+            .collect();
+        let lower = local.variables.iter().map(|variable| variable.lower.value()).collect();
+        let upper = local.variables.iter().map(|variable| variable.upper.value()).collect();
+        Self::new(&quadratic, linear, objective.constant.value(), rows, lower, upper)
+    }
+
+    /// The number of variables.
+    pub fn variables(&self) -> usize {
+        self.linear.len()
+    }
+
+    /// q.
+    pub fn linear(&self) -> &[f64] {
+        &self.linear
+    }
+
+    /// c.
+    pub fn constant(&self) -> f64 {
+        self.constant
+    }
+
+    /// The rows.
+    pub fn rows(&self) -> &[QpRow] {
+        &self.rows
+    }
+
+    /// The smallest values of the variables.
+    pub fn lower(&self) -> &[f64] {
+        &self.lower
+    }
+
+    /// The largest values of the variables.
+    pub fn upper(&self) -> &[f64] {
+        &self.upper
+    }
+
+    /// Row `variable` of P in full: columns ascending, with their entries.
+    pub fn hessian_row(&self, variable: usize) -> &[(usize, f64)] {
+        self.hessian.row(variable)
+    }
+
+    /// `1/2 x'Px + q'x + c` in plain arithmetic.
+    pub fn cost(&self, x: &[f64]) -> f64 {
+        let mut cost = self.constant;
+        for (i, value) in x.iter().enumerate() {
+            cost += value * (0.5 * self.hessian.dot_row(i, x) + self.linear[i]);
+        }
+        cost
+    }
+}
+
+/// Checks the linear cost of a solve.
+pub(crate) fn check_linear(linear: &[f64], variables: usize) -> Result<(), Malformed> {
+    check_vector("the linear cost", linear, variables)
+}
+
+/// Checks the variable bounds of a solve.
+pub(crate) fn check_box(lower: &[f64], upper: &[f64], variables: usize) -> Result<(), Malformed> {
+    check_vector("the lower bound", lower, variables)?;
+    check_vector("the upper bound", upper, variables)?;
+    check_order("variable", lower.iter().copied().zip(upper.iter().copied()))
+}
+
+/// Checks that `values` has one number a variable.
+pub(crate) fn check_vector(what: &'static str, values: &[f64], variables: usize) -> Result<(), Malformed> {
+    if values.len() != variables {
+        return Err(Malformed::Length { what, length: values.len(), variables });
+    }
+    values.iter().enumerate().try_for_each(|(place, value)| check_magnitude(what, place, *value))
+}
+
+fn check_magnitude(what: &'static str, place: usize, value: f64) -> Result<(), Malformed> {
+    if value.abs() <= MAGNITUDE_MAX { Ok(()) } else { Err(Malformed::Magnitude { what, place, value }) }
+}
+
+fn check_order(what: &'static str, pairs: impl Iterator<Item = (f64, f64)>) -> Result<(), Malformed> {
+    for (place, (lower, upper)) in pairs.enumerate() {
+        if lower > upper {
+            return Err(Malformed::Crossed { what, place, lower, upper });
+        }
+    }
+    Ok(())
+}
+
+fn check_row(place: usize, row: &QpRow, variables: usize) -> Result<(), Malformed> {
+    let mut seen = vec![false; variables];
+    for (variable, value) in &row.terms {
+        match seen.get_mut(*variable) {
+            None => return Err(Malformed::NoSuchVariable { what: "row", place, variable: *variable, variables }),
+            Some(true) => return Err(Malformed::Repeated { what: "row", place, variable: *variable }),
+            Some(seen) => *seen = true,
+        }
+        check_magnitude("a term of row", place, *value)?;
+    }
+    if row.lower != f64::NEG_INFINITY {
+        check_magnitude("the lower bound of row", place, row.lower)?;
+    }
+    if row.upper != f64::INFINITY {
+        check_magnitude("the upper bound of row", place, row.upper)?;
+    }
+    if row.lower > row.upper {
+        return Err(Malformed::Crossed { what: "row", place, lower: row.lower, upper: row.upper });
+    }
+    Ok(())
+}
+
+/// P in full from its upper triangle.
+fn symmetric(quadratic: &[(usize, usize, f64)], variables: usize) -> Result<SparseRows, Malformed> {
+    let mut rows: Vec<Vec<(usize, f64)>> = vec![Vec::new(); variables];
+    for (place, (i, j, value)) in quadratic.iter().enumerate() {
+        if *j >= variables {
+            return Err(Malformed::NoSuchVariable { what: "quadratic entry", place, variable: *j, variables });
+        }
+        if i > j {
+            return Err(Malformed::Repeated { what: "quadratic entry", place, variable: *i });
+        }
+        check_magnitude("quadratic entry", place, *value)?;
+        rows[*i].push((*j, *value));
+        if i != j {
+            rows[*j].push((*i, *value));
+        }
+    }
+    for (variable, row) in rows.iter_mut().enumerate() {
+        row.sort_by_key(|(column, _)| *column);
+        if let Some(pair) = row.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            return Err(Malformed::Repeated { what: "quadratic row", place: variable, variable: pair[0].0 });
+        }
+    }
+    check_convex(&rows)?;
+    Ok(SparseRows::of(rows.iter().map(Vec::as_slice)))
+}
+
+/// Exact for a diagonal P. For others the variables that are coupled are eliminated, largest curvature first, and what
+/// rounding could have made negative passes.
+fn check_convex(rows: &[Vec<(usize, f64)>]) -> Result<(), Malformed> {
+    let entry = |i: usize, j: usize| match rows[i].binary_search_by_key(&j, |(column, _)| *column) {
+        Ok(place) => rows[i][place].1,
+        Err(_) => 0.0,
+    };
+    for (variable, row) in rows.iter().enumerate() {
+        let curvature = entry(variable, variable);
+        if curvature < 0.0 {
+            return Err(Malformed::NotConvex { variable, curvature });
+        }
+        // No curvature of its own but coupled to another: an indefinite 2 x 2 block.
+        if let Some((_, value)) = row.iter().find(|(_, value)| curvature == 0.0 && *value != 0.0) {
+            return Err(Malformed::NotConvex { variable, curvature: -value.abs() });
+        }
+    }
+    let coupled: Vec<usize> = (0..rows.len()).filter(|i| rows[*i].iter().any(|(j, p)| j != i && *p != 0.0)).collect();
+    let unit: Vec<f64> = coupled.iter().map(|i| entry(*i, *i).sqrt()).collect();
+    let scaled = |a: usize, b: usize| entry(coupled[a], coupled[b]) / unit[a] / unit[b];
+    let mut left: Vec<Vec<f64>> =
+        (0..coupled.len()).map(|a| (0..coupled.len()).map(|b| scaled(a, b)).collect()).collect();
+    let mut remaining: Vec<usize> = (0..coupled.len()).collect();
+    while let Some((place, pivot)) = extreme_diagonal(&left, &remaining, |a, b| a > b) {
+        if pivot <= NOISE {
+            break;
+        }
+        let a = remaining.remove(place);
+        let pivot_row = left[a].clone();
+        for b in &remaining {
+            let factor = pivot_row[*b] / pivot;
+            remaining.iter().for_each(|c| left[*b][*c] -= factor * pivot_row[*c]);
+        }
+    }
+    match extreme_diagonal(&left, &remaining, |a, b| a < b) {
+        Some((place, least)) if least < -NOISE => {
+            let a = remaining[place];
+            Err(Malformed::NotConvex { variable: coupled[a], curvature: least * unit[a] * unit[a] })
+        }
+        _ => check_rest(&left, &remaining, &coupled),
+    }
+}
+
+/// Where nothing is left on the diagonal, nothing may be left beside it.
+fn check_rest(left: &[Vec<f64>], remaining: &[usize], coupled: &[usize]) -> Result<(), Malformed> {
+    for a in remaining {
+        if let Some(b) = remaining.iter().find(|b| left[*a][**b].abs() > 2.0 * NOISE) {
+            return Err(Malformed::NotConvex { variable: coupled[*a], curvature: -left[*a][*b].abs() });
+        }
+    }
+    Ok(())
+}
+
+/// The place in `remaining` of the diagonal entry that is before all others, and the entry.
+fn extreme_diagonal(left: &[Vec<f64>], remaining: &[usize], before: impl Fn(f64, f64) -> bool) -> Option<(usize, f64)> {
+    let mut best: Option<(usize, f64)> = None;
+    for (place, a) in remaining.iter().enumerate() {
+        if best.is_none_or(|(_, value)| before(left[*a][*a], value)) {
+            best = Some((place, left[*a][*a]));
+        }
+    }
+    best
+}
+
+/// Part of a diagonal entry that elimination may leave of a zero.
+const NOISE: f64 = 1e-11;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(quadratic: &[(usize, usize, f64)], expect: Result<(), Malformed>) {
+        let made = QpProblem::new(quadratic, vec![0.0; 2], 0.0, Vec::new(), vec![-1.0; 2], vec![1.0; 2]);
+        assert_eq!(made.map(|_| ()), expect);
+    }
+
+    #[test]
+    fn only_convex_costs_pass() {
+        check(&[(0, 0, 1.0), (1, 1, 0.0)], Ok(()));
+        check(&[(0, 0, 1.0), (0, 1, 1.0), (1, 1, 1.0)], Ok(()));
+        check(&[(0, 0, -1e-30)], Err(Malformed::NotConvex { variable: 0, curvature: -1e-30 }));
+        check(&[(0, 0, 1.0), (0, 1, 2.0), (1, 1, 1.0)], Err(Malformed::NotConvex { variable: 1, curvature: -3.0 }));
+        check(&[(0, 1, 1.0), (1, 1, 1.0)], Err(Malformed::NotConvex { variable: 0, curvature: -1.0 }));
+    }
+
+    #[test]
+    fn entries_have_one_place() {
+        check(&[(0, 0, 1.0), (0, 0, 1.0)], Err(Malformed::Repeated { what: "quadratic row", place: 0, variable: 0 }));
+        check(&[(1, 0, 1.0)], Err(Malformed::Repeated { what: "quadratic entry", place: 0, variable: 1 }));
+        check(
+            &[(0, 2, 1.0)],
+            Err(Malformed::NoSuchVariable { what: "quadratic entry", place: 0, variable: 2, variables: 2 }),
+        );
+    }
+
+    #[test]
+    fn limits_are_enforced() {
+        let n = VARIABLES_MAX + 1;
+        let made = QpProblem::new(&[], vec![0.0; n], 0.0, Vec::new(), vec![0.0; n], vec![1.0; n]);
+        assert_eq!(made.map(|_| ()), Err(Malformed::TooManyVariables { variables: n }));
+        let row = QpRow { terms: vec![(0, 1.0)], lower: 0.0, upper: f64::INFINITY };
+        let rows = vec![row.clone(); ROWS_MAX + 1];
+        let made = QpProblem::new(&[], vec![0.0], 0.0, rows, vec![0.0], vec![1.0]);
+        assert_eq!(made.map(|_| ()), Err(Malformed::TooManyRows { rows: ROWS_MAX + 1 }));
+        let made = QpProblem::new(&[], vec![0.0], 0.0, vec![row], vec![0.0], vec![f64::INFINITY]);
+        assert!(matches!(made, Err(Malformed::Magnitude { .. })));
+    }
+}

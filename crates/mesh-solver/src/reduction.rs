@@ -1,0 +1,431 @@
+//! What is made once an epoch: the problem scaled, its equations eliminated, its curvature turned into a unit sphere.
+//!
+//! 1. Scaling by powers of two, which is exact: variables to boxes of about unit size, rows to unit size, the cost to
+//!    unit size.
+//! 2. Equations E x = e: Householder reflections with column pivoting, E' = Q1 R and N the other columns of Q, so that
+//!    x = x0 + N z. Dependent equations are left out, or prove infeasibility.
+//! 3. N'HN = L L' and T = N L'^-1. With x = x_unconstrained + T w the cost is |w|^2 / 2 up to a constant: the QP is to
+//!    find the shortest w within the constraints. Row i of C T is M_i.
+//!
+//! If N'HN is (nearly) singular, a diagonal is added to H, and [`Reduction::proximal`] says which: the solver then
+//! iterates towards the solution of the problem as given.
+
+use crate::dense::{Matrix, SparseRows, add_scaled, dot, norm, power_of_two};
+use crate::infeasible::Infeasibility;
+use crate::problem::QpProblem;
+use std::collections::BTreeMap;
+
+/// The once-an-epoch part of a solver. Everything in here is scaled.
+#[derive(Debug)]
+pub(crate) struct Reduction {
+    /// x in the problem's units is this times x here; powers of two.
+    pub(crate) variable_scale: Vec<f64>,
+    /// A row here is this times the row of the problem.
+    pub(crate) row_scale: Vec<f64>,
+    /// The cost here is this times the cost of the problem.
+    pub(crate) cost_scale: f64,
+    /// H: P and the extra diagonal, without the proximal one.
+    pub(crate) hessian: SparseRows,
+    /// What was added to the diagonal of H to make it definite; empty if nothing was.
+    pub(crate) proximal: Vec<f64>,
+    /// The size of cost that counts as one, a variable.
+    pub(crate) natural: Vec<f64>,
+    /// All rows of A.
+    pub(crate) rows: SparseRows,
+    /// Rows with equal bounds that are independent, with their value; the other equations follow from them.
+    equations: Vec<(usize, f64)>,
+    /// Rows with room between their bounds: constraint n + i is row inequalities[i], constraint j < n is variable j.
+    pub(crate) inequalities: Vec<usize>,
+    /// Columns of Q1, one an equation.
+    range: Vec<Vec<f64>>,
+    /// Columns of R: column i has i + 1 entries.
+    triangle: Vec<Vec<f64>>,
+    /// T: one row a variable.
+    pub(crate) directions: Matrix,
+    /// Length of M_i of every constraint; 0 where the equations fix its value.
+    pub(crate) lengths: Vec<f64>,
+}
+
+/// Why there is no reduction.
+pub(crate) enum Obstacle {
+    /// The equations exclude each other within the box.
+    Infeasible(Infeasibility),
+    /// Numbers are too large or small to be factorised.
+    Numbers,
+}
+
+impl Reduction {
+    pub(crate) fn new(problem: &QpProblem, extra: &[f64], proximal: f64) -> Result<Self, Obstacle> {
+        let n = problem.variables();
+        let variable_scale: Vec<f64> = (0..n).map(|j| unit_of(problem.lower()[j], problem.upper()[j])).collect();
+        let (hessian, natural, cost_scale) = scaled_cost(problem, extra, &variable_scale);
+        let (rows, row_scale) = scaled_rows(problem, &variable_scale);
+        let is_equation = |row: &usize| problem.rows()[*row].lower == problem.rows()[*row].upper;
+        let (all_equations, inequalities): (Vec<usize>, Vec<usize>) = (0..rows.len()).partition(is_equation);
+        let values: BTreeMap<usize, f64> =
+            all_equations.iter().map(|row| (*row, problem.rows()[*row].lower * row_scale[*row])).collect();
+        let elimination = Elimination::of(&rows, &all_equations, n);
+        let mut reduction = Self {
+            equations: elimination.kept.iter().map(|row| (*row, values[row])).collect(),
+            range: elimination.range,
+            triangle: elimination.triangle,
+            variable_scale,
+            row_scale,
+            cost_scale,
+            hessian,
+            proximal: Vec::new(),
+            natural,
+            rows,
+            inequalities,
+            directions: Matrix::zeros(0, 0),
+            lengths: Vec::new(),
+        };
+        for (row, value) in values {
+            reduction.check_dependent(problem, row, value).map_err(Obstacle::Infeasible)?;
+        }
+        reduction.make_directions(&elimination.null, proximal)?;
+        reduction.measure();
+        Ok(reduction)
+    }
+
+    pub(crate) fn variables(&self) -> usize {
+        self.variable_scale.len()
+    }
+
+    pub(crate) fn constraints(&self) -> usize {
+        self.lengths.len()
+    }
+
+    /// M_i.
+    pub(crate) fn row(&self, constraint: usize) -> Vec<f64> {
+        if self.lengths[constraint] == 0.0 {
+            return vec![0.0; self.directions.columns()];
+        }
+        self.row_as_computed(constraint)
+    }
+
+    fn row_as_computed(&self, constraint: usize) -> Vec<f64> {
+        match constraint.checked_sub(self.variables()) {
+            None => self.directions.row(constraint).to_vec(),
+            Some(inequality) => {
+                let mut row = vec![0.0; self.directions.columns()];
+                for (variable, value) in self.rows.row(self.inequalities[inequality]) {
+                    add_scaled(&mut row, *value, self.directions.row(*variable));
+                }
+                row
+            }
+        }
+    }
+
+    /// The value of a constraint at x.
+    pub(crate) fn value(&self, constraint: usize, x: &[f64]) -> f64 {
+        match constraint.checked_sub(self.variables()) {
+            None => x[constraint],
+            Some(inequality) => self.rows.dot_row(self.inequalities[inequality], x),
+        }
+    }
+
+    /// Adds `factor` times the gradient of a constraint to `gradient`.
+    pub(crate) fn add_gradient(&self, constraint: usize, factor: f64, gradient: &mut [f64]) {
+        match constraint.checked_sub(self.variables()) {
+            None => gradient[constraint] += factor,
+            Some(inequality) => self.rows.add_row(self.inequalities[inequality], factor, gradient),
+        }
+    }
+
+    /// H x, with the proximal diagonal if `regularised`.
+    pub(crate) fn curvature(&self, x: &[f64], regularised: bool) -> Vec<f64> {
+        let mut product: Vec<f64> = (0..x.len()).map(|row| self.hessian.dot_row(row, x)).collect();
+        if regularised {
+            for ((product, x), diagonal) in product.iter_mut().zip(x).zip(&self.proximal) {
+                *product += diagonal * x;
+            }
+        }
+        product
+    }
+
+    /// The shortest step after which every equation holds that `x` misses.
+    pub(crate) fn step_to_equations(&self, x: &[f64]) -> Vec<f64> {
+        let mut coordinates: Vec<f64> = Vec::with_capacity(self.equations.len());
+        for ((row, value), column) in self.equations.iter().zip(&self.triangle) {
+            let missing = value - self.rows.dot_row(*row, x);
+            let (above, diagonal) = column.split_at(coordinates.len());
+            coordinates.push((missing - dot(above, &coordinates)) / diagonal[0]);
+        }
+        let mut step = vec![0.0; self.variables()];
+        for (part, direction) in coordinates.iter().zip(&self.range) {
+            add_scaled(&mut step, *part, direction);
+        }
+        step
+    }
+
+    /// Writes the multipliers of the equations that leave nothing of `gradient` in their range.
+    pub(crate) fn equation_multipliers(&self, gradient: &[f64], multipliers: &mut [f64]) {
+        let mut parts: Vec<f64> = self.range.iter().map(|direction| dot(direction, gradient)).collect();
+        for i in (0..parts.len()).rev() {
+            let (above, diagonal) = self.triangle[i].split_at(i);
+            parts[i] /= diagonal[0];
+            let part = parts[i];
+            add_scaled(&mut parts[..i], -part, above);
+            multipliers[self.equations[i].0] = part;
+        }
+    }
+
+    /// Measures the rows M_i; those that are nothing but rounding count as zero: the equations fix their value.
+    fn measure(&mut self) {
+        let n = self.variables();
+        let longest = (0..n).map(|j| norm(self.directions.row(j))).fold(0.0, f64::max);
+        let length_of = |constraint: usize| {
+            let size = match constraint.checked_sub(n) {
+                None => 1.0,
+                Some(i) => self.rows.row(self.inequalities[i]).iter().map(|(_, value)| value.abs()).sum::<f64>(),
+            };
+            let length = norm(&self.row_as_computed(constraint));
+            if length > CONSTANT * longest * size { length } else { 0.0 }
+        };
+        self.lengths = (0..n + self.inequalities.len()).map(length_of).collect();
+    }
+
+    /// An equation that is left out follows from the others, or contradicts them.
+    fn check_dependent(&self, problem: &QpProblem, row: usize, value: f64) -> Result<(), Infeasibility> {
+        if self.equations.iter().any(|(kept, _)| *kept == row) {
+            return Ok(());
+        }
+        let x = self.step_to_equations(&vec![0.0; self.variables()]);
+        let missing = value - self.rows.dot_row(row, &x);
+        if missing.abs() <= CONSISTENT * (1.0 + value.abs()) {
+            return Ok(());
+        }
+        let mut gradient = vec![0.0; self.variables()];
+        self.rows.add_row(row, -missing.signum(), &mut gradient);
+        let mut multipliers = vec![0.0; self.rows.len()];
+        self.equation_multipliers(&gradient, &mut multipliers);
+        multipliers[row] = missing.signum();
+        let unscaled: Vec<f64> = multipliers.iter().zip(&self.row_scale).map(|(y, scale)| y * scale).collect();
+        match Infeasibility::prove(problem.rows(), problem.lower(), problem.upper(), &unscaled) {
+            Some(proof) => Err(proof),
+            None => Ok(()),
+        }
+    }
+
+    fn make_directions(&mut self, null: &Matrix, proximal: f64) -> Result<(), Obstacle> {
+        let free = null.columns();
+        let mut natural_diagonal = vec![0.0; free];
+        for (j, natural) in self.natural.iter().enumerate() {
+            natural_diagonal.iter_mut().zip(null.row(j)).for_each(|(sum, entry)| *sum += natural * entry * entry);
+        }
+        let plain = congruence(null, |j, out| out.extend_from_slice(self.hessian.row(j)));
+        let factor = match cholesky(plain, &natural_diagonal, SINGULAR) {
+            Some(factor) => factor,
+            None => {
+                self.proximal = self.natural.iter().map(|natural| proximal * natural).collect();
+                let regularised = congruence(null, |j, out| {
+                    out.extend_from_slice(self.hessian.row(j));
+                    out.push((j, self.proximal[j]));
+                });
+                cholesky(regularised, &natural_diagonal, 0.0).ok_or(Obstacle::Numbers)?
+            }
+        };
+        // Row by row T = N L'^-1, that is L t' = n'.
+        let mut directions = null.clone();
+        for row in 0..self.variables() {
+            let t = directions.row_mut(row);
+            for i in 0..free {
+                let (done, rest) = t.split_at_mut(i);
+                rest[0] = (rest[0] - dot(&factor.row(i)[..i], done)) / factor.row(i)[i];
+            }
+        }
+        self.directions = directions;
+        Ok(())
+    }
+}
+
+/// A box of this size has about unit size once divided by the result.
+fn unit_of(lower: f64, upper: f64) -> f64 {
+    let width = upper - lower;
+    let size = if width > 0.0 { width } else { upper.abs() };
+    if size > 0.0 { power_of_two(size) } else { 1.0 }
+}
+
+/// H scaled, the natural size of each variable's cost, and the scale of the cost.
+fn scaled_cost(problem: &QpProblem, extra: &[f64], unit: &[f64]) -> (SparseRows, Vec<f64>, f64) {
+    let n = problem.variables();
+    let mut rows: Vec<Vec<(usize, f64)>> = Vec::with_capacity(n);
+    for i in 0..n {
+        let mut row: Vec<(usize, f64)> = problem.hessian_row(i).to_vec();
+        if extra[i] != 0.0 {
+            match row.iter_mut().find(|(column, _)| *column == i) {
+                Some((_, value)) => *value += extra[i],
+                None => row.push((i, extra[i])),
+            }
+        }
+        row.iter_mut().for_each(|(column, value)| *value *= unit[i] * unit[*column]);
+        row.retain(|(_, value)| *value != 0.0);
+        rows.push(row);
+    }
+    let own: Vec<f64> = (0..n)
+        .map(|j| {
+            let diagonal = rows[j].iter().find(|(column, _)| *column == j).map_or(0.0, |(_, value)| *value);
+            diagonal.max(problem.linear()[j].abs() * unit[j])
+        })
+        .collect();
+    // Variables without a cost of their own get the middle one of the others.
+    let mut sizes: Vec<f64> = own.iter().copied().filter(|size| *size > 0.0).collect();
+    sizes.sort_by(f64::total_cmp);
+    let middle = sizes.get(sizes.len() / 2).copied().unwrap_or(1.0);
+    let cost_scale = 1.0 / power_of_two(middle);
+    rows.iter_mut().flatten().for_each(|(_, value)| *value *= cost_scale);
+    let natural = own
+        .iter()
+        .map(|size| if *size > 0.0 { size * cost_scale } else { middle * cost_scale })
+        .map(|size| size.clamp(NATURAL_MIN, 1.0 / NATURAL_MIN))
+        .collect();
+    (SparseRows::of(rows.iter().map(Vec::as_slice)), natural, cost_scale)
+}
+
+fn scaled_rows(problem: &QpProblem, unit: &[f64]) -> (SparseRows, Vec<f64>) {
+    let mut scales = Vec::with_capacity(problem.rows().len());
+    let mut rows: Vec<Vec<(usize, f64)>> = Vec::with_capacity(problem.rows().len());
+    for row in problem.rows() {
+        let mut terms: Vec<(usize, f64)> = row.terms.iter().map(|(j, value)| (*j, value * unit[*j])).collect();
+        let size = terms.iter().fold(0.0, |size: f64, (_, value)| size.max(value.abs()));
+        let scale = if size > 0.0 { 1.0 / power_of_two(size) } else { 1.0 };
+        terms.iter_mut().for_each(|(_, value)| *value *= scale);
+        scales.push(scale);
+        rows.push(terms);
+    }
+    (SparseRows::of(rows.iter().map(Vec::as_slice)), scales)
+}
+
+/// E' = Q R by Householder reflections with column pivoting.
+struct Elimination {
+    /// The independent equations in pivot order.
+    kept: Vec<usize>,
+    range: Vec<Vec<f64>>,
+    triangle: Vec<Vec<f64>>,
+    /// N: the columns of Q that the equations do not see; one row a variable.
+    null: Matrix,
+}
+
+impl Elimination {
+    fn of(rows: &SparseRows, equations: &[usize], n: usize) -> Self {
+        let mut left: Vec<(usize, Vec<f64>)> = equations
+            .iter()
+            .map(|row| {
+                let mut column = vec![0.0; n];
+                rows.add_row(*row, 1.0, &mut column);
+                (*row, column)
+            })
+            .collect();
+        let mut kept = Vec::new();
+        let mut triangle = Vec::new();
+        let mut reflectors: Vec<Vec<f64>> = Vec::new();
+        while kept.len() < n {
+            let step = kept.len();
+            let Some((place, length)) = longest(&left, step) else { break };
+            if length <= DEPENDENT {
+                break;
+            }
+            let (row, mut column) = left.remove(place);
+            let diagonal = if column[step] > 0.0 { -length } else { length };
+            let mut reflector = column[step..].to_vec();
+            reflector[0] -= diagonal;
+            let size = norm(&reflector);
+            reflector.iter_mut().for_each(|entry| *entry /= size);
+            for (_, other) in &mut left {
+                reflect(&reflector, &mut other[step..]);
+            }
+            column.truncate(step);
+            column.push(diagonal);
+            kept.push(row);
+            triangle.push(column);
+            reflectors.push(reflector);
+        }
+        // Column i of Q is the reflections applied, last first, to unit vector i.
+        let rank = kept.len();
+        let mut range = Vec::with_capacity(rank);
+        let mut null = Matrix::zeros(n, n - rank);
+        for i in 0..n {
+            let mut column = vec![0.0; n];
+            column[i] = 1.0;
+            for (step, reflector) in reflectors.iter().enumerate().rev() {
+                reflect(reflector, &mut column[step..]);
+            }
+            match i.checked_sub(rank) {
+                None => range.push(column),
+                Some(free) => (0..n).for_each(|row| null.row_mut(row)[free] = column[row]),
+            }
+        }
+        Self { kept, range, triangle, null }
+    }
+}
+
+/// The column with the longest rest from `step` on, the first of equals.
+fn longest(columns: &[(usize, Vec<f64>)], step: usize) -> Option<(usize, f64)> {
+    let mut best: Option<(usize, f64)> = None;
+    for (place, (_, column)) in columns.iter().enumerate() {
+        let length = norm(&column[step..]);
+        if best.is_none_or(|(_, longest)| length > longest) {
+            best = Some((place, length));
+        }
+    }
+    best
+}
+
+fn reflect(reflector: &[f64], x: &mut [f64]) {
+    let part = dot(reflector, x);
+    add_scaled(x, -2.0 * part, reflector);
+}
+
+/// N'SN for a symmetric sparse S whose row j `row_of` writes.
+fn congruence(null: &Matrix, row_of: impl Fn(usize, &mut Vec<(usize, f64)>)) -> Matrix {
+    let free = null.columns();
+    let mut product = Matrix::zeros(free, free);
+    let mut entries = Vec::new();
+    for j in 0..null.rows() {
+        entries.clear();
+        row_of(j, &mut entries);
+        let mut row = vec![0.0; free];
+        for (column, value) in &entries {
+            add_scaled(&mut row, *value, null.row(*column));
+        }
+        for (i, factor) in null.row(j).iter().enumerate() {
+            if *factor != 0.0 {
+                add_scaled(&mut product.row_mut(i)[..=i], *factor, &row[..=i]);
+            }
+        }
+    }
+    product
+}
+
+/// L with `matrix` = L L', from its lower half; none if a pivot is not above `singular` of its own and of the natural
+/// diagonal.
+fn cholesky(mut matrix: Matrix, natural: &[f64], singular: f64) -> Option<Matrix> {
+    let size = natural.len();
+    for i in 0..size {
+        for j in 0..i {
+            let (done, rest) = matrix.two_rows(j, i);
+            let value = (rest[j] - dot(&done[..j], &rest[..j])) / done[j];
+            rest[j] = value;
+        }
+        let row = matrix.row_mut(i);
+        let (done, rest) = row.split_at_mut(i);
+        let pivot = rest[0] - dot(done, done);
+        if !(pivot > singular * rest[0].max(natural[i]) && pivot.is_finite() && pivot > 0.0) {
+            return None;
+        }
+        rest[0] = pivot.sqrt();
+    }
+    Some(matrix)
+}
+
+/// An equation counts as dependent when what the others leave of its unit row is shorter than this.
+const DEPENDENT: f64 = 1e-11;
+/// A dependent equation that misses by less counts as consistent.
+const CONSISTENT: f64 = 1e-9;
+/// A direction with less than this part of the natural curvature counts as flat.
+const SINGULAR: f64 = 1e-7;
+/// A row M_i shorter than this part of what its terms could make it is rounding.
+const CONSTANT: f64 = 1e-12;
+/// Natural cost sizes are kept within this and its inverse, so that the proximal diagonal stays a number.
+const NATURAL_MIN: f64 = 1e-9;
