@@ -2,11 +2,16 @@
 
 pub mod almanac;
 mod chance;
+pub mod fleet;
+pub mod journal;
 pub mod links;
+pub mod rehearsal;
 pub mod scenario;
 pub mod world;
 
 pub use almanac::{Almanac, Contact};
+pub use fleet::{Fleet, FleetEvent, FleetOutcome, Host};
+pub use journal::Journal;
 pub use links::LinkBook;
 pub use scenario::Scenario;
 pub use world::World;

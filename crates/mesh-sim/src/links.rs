@@ -7,7 +7,7 @@ use crate::almanac::views::holds;
 use crate::almanac::{Almanac, Contact};
 use crate::chance::uniform;
 use crate::scenario::{Link, Scenario};
-use mesh_model::{AssetId, MissionTime, Stream};
+use mesh_model::{AssetId, MissionTime};
 
 /// All links of a scenario with the times in which they are up.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,9 +58,10 @@ impl LinkBook {
         changes.map(MissionTime::from_s).filter(|change| *change > time).min()
     }
 
-    /// Whether a message is lost on link number `link`.
-    pub fn lost(&self, seed: u64, link: usize, sender: &AssetId, stream: Stream, sequence: u64) -> bool {
-        self.links.get(link).is_none_or(|(link, _)| lost(seed, link, sender, stream, sequence))
+    /// Whether a transmission is lost on link number `link`; `frame` counts those of the sender over this link, so that a
+    /// message that is sent again has a new chance.
+    pub fn lost(&self, seed: u64, link: usize, sender: &AssetId, frame: u64) -> bool {
+        self.links.get(link).is_none_or(|(link, _)| lost(seed, link, sender, frame))
     }
 
     /// Ticks that a message sent at `time` over link number `link` is under way; at least 1.
@@ -71,10 +72,10 @@ impl LinkBook {
     }
 }
 
-/// Whether a message is lost on an open link: a hash of its place, never a running generator.
-pub fn lost(seed: u64, link: &Link, sender: &AssetId, stream: Stream, sequence: u64) -> bool {
+/// Whether a transmission is lost on an open link: a hash of its place, never a running generator.
+pub fn lost(seed: u64, link: &Link, sender: &AssetId, frame: u64) -> bool {
     let ends = [link.a.as_str().as_bytes(), link.b.as_str().as_bytes(), sender.as_str().as_bytes()];
-    let parts = [ends[0], ends[1], ends[2], &[stream as u8], &sequence.to_le_bytes()];
+    let parts = [ends[0], ends[1], ends[2], &frame.to_le_bytes()];
     uniform(seed, "loss", &parts) < link.loss
 }
 

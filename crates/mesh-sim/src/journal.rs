@@ -1,0 +1,226 @@
+//! What happened on a mission, kept for the report: traffic, links, plans, rounds, islandings.
+
+use crate::scenario::Scenario;
+use crate::world::{Score, World};
+use mesh_asset::{AdoptedPlan, Event};
+use mesh_model::{AssetId, Certificate, MissionTime};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A link came up or went down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkChange {
+    /// When.
+    pub time: MissionTime,
+    /// One end, the lower id.
+    pub a: AssetId,
+    /// The other end.
+    pub b: AssetId,
+    /// Whether it came up.
+    pub up: bool,
+}
+
+/// What one member sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Messages handed to neighbours.
+    pub messages: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Of them, dropped because the link was down.
+    pub dropped: u64,
+    /// Of them, lost on the way.
+    pub lost: u64,
+    /// Inputs that the member refused.
+    pub refused: u64,
+}
+
+/// A plan that was certified.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Certified {
+    /// When the negotiation began.
+    pub opened: MissionTime,
+    /// When it was certified.
+    pub agreed: MissionTime,
+    /// The proof.
+    pub certificate: Certificate,
+}
+
+/// One round of a negotiation, as the planner saw it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RoundPoint {
+    /// The re-planning.
+    pub plan: u64,
+    /// Its epoch.
+    pub epoch: u32,
+    /// The round.
+    pub round: u32,
+    /// Relative primal residual.
+    pub primal: f64,
+    /// Relative dual residual.
+    pub dual: f64,
+    /// Certified relative gap, if evaluated.
+    pub gap: Option<f64>,
+}
+
+/// A stretch in which an asset had no contact with anybody.
+#[derive(Debug, Clone)]
+pub struct Islanding {
+    /// Who.
+    pub asset: AssetId,
+    /// From when.
+    pub from: MissionTime,
+    /// Until when.
+    pub until: MissionTime,
+    /// The score when it began.
+    pub before: Score,
+    /// The score when it ended.
+    pub planned: Score,
+    /// What the score would have been at its end if nobody had planned meanwhile.
+    pub unplanned: Score,
+}
+
+/// Everything that happened.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    /// What each member sent.
+    pub traffic: BTreeMap<AssetId, Traffic>,
+    /// All link changes in order.
+    pub links: Vec<LinkChange>,
+    /// All certified plans in order.
+    pub plans: Vec<Certified>,
+    /// All rounds in order.
+    pub rounds: Vec<RoundPoint>,
+    /// Negotiations that ended without a plan: re-planning and epoch.
+    pub given_up: BTreeSet<(u64, u32)>,
+    /// The plans that each asset adopted, in order.
+    pub adopted: BTreeMap<AssetId, Vec<AdoptedPlan>>,
+    /// Islandings that have ended, in order of their ends.
+    pub islandings: Vec<Islanding>,
+    /// Why an asset could not take part: when, who, why.
+    pub unable: Vec<(MissionTime, AssetId, String)>,
+    /// Links of each asset with a vehicle that are up now.
+    contacts: BTreeMap<AssetId, BTreeSet<AssetId>>,
+    /// The world as it was when an asset that is islanded now lost its last contact.
+    islanded: BTreeMap<AssetId, (MissionTime, World)>,
+}
+
+impl Journal {
+    pub(crate) fn new(members: Vec<AssetId>, scenario: &Scenario) -> Self {
+        Self {
+            traffic: members.iter().map(|member| (member.clone(), Traffic::default())).collect(),
+            links: Vec::new(),
+            plans: Vec::new(),
+            rounds: Vec::new(),
+            given_up: BTreeSet::new(),
+            adopted: members.into_iter().map(|member| (member, Vec::new())).collect(),
+            islandings: Vec::new(),
+            unable: Vec::new(),
+            contacts: scenario.assets.iter().map(|asset| (asset.id.clone(), BTreeSet::new())).collect(),
+            islanded: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn link(&mut self, change: LinkChange, world: &World) {
+        for (asset, other) in [(&change.a, &change.b), (&change.b, &change.a)] {
+            let Some(contacts) = self.contacts.get_mut(asset) else { continue };
+            let was_alone = contacts.is_empty();
+            if change.up {
+                contacts.insert(other.clone())
+            } else {
+                contacts.remove(other)
+            };
+            match (was_alone, contacts.is_empty()) {
+                (false, true) => {
+                    self.islanded.insert(asset.clone(), (change.time, world.clone()));
+                }
+                (true, false) => {
+                    if let Some((from, before)) = self.islanded.remove(asset) {
+                        self.islandings.push(Islanding::ended(asset.clone(), from, change.time, before, world));
+                    }
+                }
+                _ => {}
+            }
+        }
+        self.links.push(change);
+    }
+
+    pub(crate) fn event(&mut self, now: MissionTime, asset: &AssetId, event: &Event) {
+        match event {
+            Event::Round { epoch, round, primal, dual, gap } => self.rounds.push(RoundPoint {
+                plan: epoch.plan,
+                epoch: epoch.number,
+                round: *round,
+                primal: *primal,
+                dual: *dual,
+                gap: *gap,
+            }),
+            Event::Certified { certificate, opened } => {
+                self.plans.push(Certified { opened: *opened, agreed: now, certificate: (**certificate).clone() });
+            }
+            Event::GivenUp { epoch, .. } => {
+                self.given_up.insert((epoch.plan, epoch.number));
+            }
+            Event::Adopted(plan) => self.adopted.entry(asset.clone()).or_default().push((**plan).clone()),
+            Event::Unable { why } => self.unable.push((now, asset.clone(), why.clone())),
+            Event::Opened { .. } | Event::Equivocation { .. } => {}
+        }
+    }
+
+    pub(crate) fn sent(&mut self, from: &AssetId, bytes: usize) {
+        let traffic = self.traffic.entry(from.clone()).or_default();
+        traffic.messages += 1;
+        traffic.bytes += bytes as u64;
+    }
+
+    pub(crate) fn dropped(&mut self, from: &AssetId) {
+        self.traffic.entry(from.clone()).or_default().dropped += 1;
+    }
+
+    pub(crate) fn lost(&mut self, from: &AssetId) {
+        self.traffic.entry(from.clone()).or_default().lost += 1;
+    }
+
+    pub(crate) fn refused(&mut self, by: &AssetId) {
+        self.traffic.entry(by.clone()).or_default().refused += 1;
+    }
+
+    /// The mission is over: an islanding that has not ended counts until here.
+    pub(crate) fn finish(&mut self, now: MissionTime, world: &World) {
+        while let Some((asset, (from, before))) = self.islanded.pop_first() {
+            self.islandings.push(Islanding::ended(asset, from, now, before, world));
+        }
+    }
+
+    /// The longest islanding of `asset`.
+    pub fn longest_islanding(&self, asset: &AssetId) -> Option<&Islanding> {
+        let own = self.islandings.iter().filter(|islanding| islanding.asset == *asset);
+        own.max_by_key(|islanding| islanding.until.as_ns() - islanding.from.as_ns())
+    }
+
+    /// The first plan that all of `members` agreed after `time`.
+    pub fn first_plan_of_all(&self, members: &BTreeSet<AssetId>, time: MissionTime) -> Option<&Certified> {
+        self.plans.iter().find(|plan| plan.opened >= time && plan.is_of_all(members))
+    }
+}
+
+impl Certified {
+    /// Whether all of `members` agreed it.
+    pub fn is_of_all(&self, members: &BTreeSet<AssetId>) -> bool {
+        self.certificate.attestations.len() == members.len()
+            && self.certificate.attestations.iter().all(|attestation| members.contains(&attestation.asset))
+    }
+}
+
+impl Islanding {
+    /// Nobody planned: everybody flies on what was held when the contact was lost.
+    fn ended(asset: AssetId, from: MissionTime, until: MissionTime, before: World, world: &World) -> Self {
+        let (before, mut unplanned) = (before.score(), before);
+        unplanned.advance(until);
+        Self { asset, from, until, before, planned: world.score(), unplanned: unplanned.score() }
+    }
+
+    /// How long it lasted.
+    pub fn duration_s(&self) -> f64 {
+        self.until.since_s(self.from)
+    }
+}
