@@ -72,6 +72,9 @@ pub enum Misbehaviour {
 /// What separates this message from the receiver's fleet, run, contract or version.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Incompatibility {
+    /// Not the canonical bytes of a signed envelope.
+    #[error("the message: {0}")]
+    MalformedMessage(DecodeError),
     /// Not the canonical bytes of an envelope.
     #[error("the envelope: {0}")]
     MalformedEnvelope(DecodeError),
@@ -118,12 +121,21 @@ impl Refusal {
                 Misbehaviour::Forged { .. } => "forged",
             },
             Self::PeerIncompatible(what) => match what {
-                Incompatibility::MalformedEnvelope(_) | Incompatibility::MalformedPayload(_) => "malformed",
+                Incompatibility::MalformedMessage(_)
+                | Incompatibility::MalformedEnvelope(_)
+                | Incompatibility::MalformedPayload(_) => "malformed",
                 Incompatibility::WrongContext { .. } => "wrong_context",
                 Incompatibility::WrongFleet { .. } => "wrong_fleet",
                 Incompatibility::WrongMission { .. } => "wrong_mission",
                 Incompatibility::StaleContract { .. } => "stale_contract",
             },
         }
+    }
+}
+
+/// A message whose bytes are no signed envelope at all.
+impl From<DecodeError> for Refusal {
+    fn from(why: DecodeError) -> Self {
+        Self::PeerIncompatible(Incompatibility::MalformedMessage(why))
     }
 }

@@ -11,9 +11,14 @@ use std::collections::BTreeMap;
 pub struct Roster(BTreeMap<AssetId, PublicKey>);
 
 impl Roster {
-    /// A roster of these keys.
-    pub fn new(keys: BTreeMap<AssetId, PublicKey>) -> Self {
-        Self(keys)
+    /// A roster of nobody.
+    pub const fn new() -> Self {
+        Self(BTreeMap::new())
+    }
+
+    /// From here on `key` speaks for `asset`; gives back the key that did before.
+    pub fn insert(&mut self, asset: AssetId, key: PublicKey) -> Option<PublicKey> {
+        self.0.insert(asset, key)
     }
 
     /// The key of `asset`, if it is a member.

@@ -6,6 +6,7 @@ use mesh_model::envelope::CONTEXT;
 use mesh_model::{
     AssetId, Canonical, Envelope, FleetId, Hash, MissionId, MissionTime, Payload, SignedEnvelope, Stream,
 };
+use std::sync::Arc;
 
 /// What a receiver takes messages for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,9 +20,12 @@ pub struct Expectation {
 }
 
 /// A message that passed every check of [`verify`], which alone makes one. It can still have expired: a logged entry
-/// that did is kept, but see [`Verified::is_current`] before acting upon it.
+/// that did is kept, but see [`Verified::is_current`] before acting upon it. Cheap to clone.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Verified {
+pub struct Verified(Arc<Content>);
+
+#[derive(Debug, Clone, PartialEq)]
+struct Content {
     envelope: Envelope,
     payload: Payload,
     signed: SignedEnvelope,
@@ -38,53 +42,54 @@ pub fn verify(signed: &SignedEnvelope, roster: &Roster, expectation: &Expectatio
     if !key.accepts(&signed.unsigned, &signed.signature) {
         return Err(Misbehaviour::Forged { author: envelope.author }.into());
     }
-    Ok(Verified { unsigned_hash: signed.unsigned_hash(), envelope, payload, signed: signed.clone() })
+    let content = Content { unsigned_hash: signed.unsigned_hash(), envelope, payload, signed: signed.clone() };
+    Ok(Verified(Arc::new(content)))
 }
 
 impl Verified {
     /// What the author says about the payload.
-    pub const fn envelope(&self) -> &Envelope {
-        &self.envelope
+    pub fn envelope(&self) -> &Envelope {
+        &self.0.envelope
     }
 
     /// What the author says.
-    pub const fn payload(&self) -> &Payload {
-        &self.payload
+    pub fn payload(&self) -> &Payload {
+        &self.0.payload
     }
 
     /// The message as it travelled.
-    pub const fn signed(&self) -> &SignedEnvelope {
-        &self.signed
+    pub fn signed(&self) -> &SignedEnvelope {
+        &self.0.signed
     }
 
     /// The hash by which chains and certificates name the message.
-    pub const fn unsigned_hash(&self) -> Hash {
-        self.unsigned_hash
+    pub fn unsigned_hash(&self) -> Hash {
+        self.0.unsigned_hash
     }
 
     /// The author.
-    pub const fn author(&self) -> &AssetId {
-        &self.envelope.author
+    pub fn author(&self) -> &AssetId {
+        &self.0.envelope.author
     }
 
     /// The place in the author's log or live stream.
-    pub const fn sequence(&self) -> u64 {
-        self.envelope.sequence
+    pub fn sequence(&self) -> u64 {
+        self.0.envelope.sequence
     }
 
     /// Whether the message belongs to its author's log.
     pub fn is_logged(&self) -> bool {
-        self.envelope.stream == Stream::Log
+        self.0.envelope.stream == Stream::Log
     }
 
     /// Whether the message may be acted upon at `now`: it may until its expiry, that moment included.
     pub fn is_current(&self, now: MissionTime) -> bool {
-        now <= self.envelope.expires
+        now <= self.0.envelope.expires
     }
 
     /// Gives the message away as it travelled.
     pub fn into_signed(self) -> SignedEnvelope {
-        self.signed
+        Arc::unwrap_or_clone(self.0).signed
     }
 }
 
@@ -271,14 +276,14 @@ mod tests {
         for bit in 0..good.len() * 8 {
             let mut bytes = good.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);
-            let reason = match SignedEnvelope::decode(&bytes) {
-                Err(_) => "undecodable",
-                Ok(signed) => verify(&signed, &roster(), &expectation()).expect_err("refused").reason(),
-            };
-            *reasons.entry(reason).or_default() += 1;
+            let refusal = SignedEnvelope::decode(&bytes)
+                .map_err(Refusal::from)
+                .and_then(|signed| verify(&signed, &roster(), &expectation()))
+                .expect_err("refused");
+            *reasons.entry(refusal.reason()).or_default() += 1;
         }
         // The flips must have reached the checks themselves, not only the decoder.
-        for reason in ["undecodable", "malformed", "wrong_payload", "wrong_mission", "wrong_key", "forged"] {
+        for reason in ["malformed", "wrong_payload", "wrong_mission", "wrong_key", "forged"] {
             assert!(reasons.contains_key(reason), "{reason} is missing from {reasons:?}");
         }
     }
