@@ -14,6 +14,9 @@ pub mod real;
 pub mod rounds;
 pub mod time;
 
+#[cfg(test)]
+mod round_trip;
+
 pub use audit::{AuditRecord, AuditSubject};
 pub use canonical::{Canonical, DecodeError, Hash};
 pub use contract::{Edge, FleetContract, Junction};
