@@ -4,7 +4,7 @@ use crate::settings::AdapterSettings;
 use crate::vehicle::{CommandSchedule, HabitatSetpoint, RoverSetpoint, SatelliteSetpoint, Setpoint, Telemetry};
 use crate::writer::kind;
 use crate::{AdapterError, habitat, rover, satellite};
-use mesh_model::{AssetId, Edge, LocalProblem, Window};
+use mesh_model::{AssetId, Edge, LocalProblem, Variable, Window};
 
 /// Turns the telemetry of one vehicle into its LocalProblem and a plan into its commands.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,6 +97,11 @@ impl Adapter {
             }
         }
         worst
+    }
+
+    /// Whether `variable` of a problem of any adapter stands for what must not happen.
+    pub fn is_slack(variable: &Variable) -> bool {
+        is_slack(&variable.name)
     }
 
     /// Whose adapter it is.

@@ -76,7 +76,7 @@ impl Problems {
     }
 
     pub fn any_error(&self) -> bool {
-        self.found.borrow().iter().any(Diagnostic::is_error)
+        has_error(&self.found.borrow())
     }
 
     /// Everything found, in the order of the file, with spans that lie within `text`.
@@ -96,6 +96,11 @@ impl Problems {
             found.push(diagnostic);
         }
     }
+}
+
+/// Whether any of `diagnostics` keeps the file from being a scenario.
+pub(super) fn has_error(diagnostics: &[Diagnostic]) -> bool {
+    diagnostics.iter().any(Diagnostic::is_error)
 }
 
 /// Shortens a piece of the file that a message quotes.

@@ -8,6 +8,7 @@ mod bad_input;
 pub mod contract;
 mod couplings;
 pub mod diagnostic;
+pub mod feasibility;
 mod itinerary;
 pub mod model;
 mod nearest;
@@ -22,6 +23,7 @@ mod vehicles;
 
 pub use contract::CONTRACT_VERSION;
 pub use diagnostic::{Diagnostic, Position, Severity};
+pub use feasibility::check;
 pub use model::*;
 pub use parse::parse;
 pub use shipped::LUNAR_BASE;

@@ -376,7 +376,7 @@ impl<'t> Table<'t> {
 /// A duration for people: `90 min`.
 pub(super) fn duration(seconds: u32) -> String {
     match seconds {
-        0 => "0 s".to_owned(),
+        0 => "0 h".to_owned(),
         _ if seconds.is_multiple_of(86_400) && seconds > 7 * 86_400 => format!("{} d", seconds / 86_400),
         _ if seconds.is_multiple_of(3600) => format!("{} h", seconds / 3600),
         _ if seconds.is_multiple_of(60) => format!("{} min", seconds / 60),
