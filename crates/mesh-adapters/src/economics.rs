@@ -154,7 +154,7 @@ const CONTACT_WEAR_PER_KWH: f64 = 0.04;
 const SURVEY_WEAR_PER_H: f64 = 0.1;
 
 /// Risk of one Gbit for an hour in a full buffer.
-const HOLDING_PER_GBIT_H: f64 = 0.02;
+const HOLDING_PER_GBIT_H: f64 = 0.1;
 
 /// Steps after which the margin over the reserve is complete.
 const MARGIN_STEPS: f64 = 6.0;

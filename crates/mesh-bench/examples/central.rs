@@ -1,15 +1,17 @@
-//! Flies the lunar base mission under the central planner and prints what came of it.
+//! Flies a mission under the central planner and prints what came of it.
 //!
-//!     cargo run --release -p mesh-bench --example central -- [FIRST_SEED LAST_SEED]
+//!     cargo run --release -p mesh-bench --example central -- scenarios/lunar_base.toml [FIRST_SEED LAST_SEED]
 
 use mesh_bench::{CentralReport, fly};
-use mesh_sim::Scenario;
+use mesh_sim::scenario::parse;
 use mesh_sim::world::Flows;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let seeds: Vec<u64> = std::env::args().skip(1).map(|word| word.parse()).collect::<Result<_, _>>()?;
+    let file = std::env::args().nth(1).ok_or("which scenario file?")?;
+    let seeds: Vec<u64> = std::env::args().skip(2).map(|word| word.parse()).collect::<Result<_, _>>()?;
     let (first, last) = (seeds.first().copied().unwrap_or(1), seeds.last().copied().unwrap_or(3));
-    let scenario = Scenario::lunar_base();
+    let (scenario, diagnostics) = parse(&std::fs::read_to_string(file)?);
+    let scenario = scenario.ok_or_else(|| format!("{diagnostics:?}"))?;
     for seed in first..=last {
         let report = fly(&scenario, seed)?;
         if seed == first {
