@@ -157,6 +157,62 @@ fn a_third_partys_entries_are_asked_of_one_peer_and_then_of_the_next() {
 }
 
 #[test]
+fn a_peer_that_lags_gets_its_backlog_before_what_is_new() {
+    let (fleet, mut sync, mut writers) = three();
+    let entries: Vec<_> = (0..3).map(|_| writers[0].write(&fleet, 10)).collect();
+    let append = |sync: &mut Sync, now: u64, entry: &Verified| {
+        sync.handle(at(now), Input::Appended(entry.clone())).expect("the next entry");
+        drain(sync)
+    };
+    append(&mut sync, 0, &entries[0]);
+    up(&mut sync, 1, "a1");
+    assert_eq!(append(&mut sync, 2, &entries[1]), [Output::Deliver(entries[1].clone())]);
+    assert_eq!(tell(&mut sync, 3, "a1", [0, 0, 0]), [send("a1", &entries[0]), send("a1", &entries[1])]);
+    assert!(append(&mut sync, 4, &entries[2]).contains(&send("a1", &entries[2])));
+    // The contact breaks: what was under way counts for nothing, only what the peer itself tells.
+    sync.handle(at(5), Input::Link { peer: asset("a1"), up: false }).expect("a member");
+    up(&mut sync, 6, "a1");
+    assert_eq!(tell(&mut sync, 7, "a1", [1, 0, 0]), [send("a1", &entries[1]), send("a1", &entries[2])]);
+}
+
+#[test]
+fn the_next_batch_is_asked_for_as_soon_as_one_is_complete() {
+    let (fleet, _, mut writers) = three();
+    let settings = Settings { batch: 2, ..Settings::new(asset(ME), names(3)) };
+    let mut sync = Sync::new(settings, 1, MissionTime::ZERO);
+    let entries: Vec<_> = (0..4).map(|_| writers[1].write(&fleet, 10)).collect();
+    up(&mut sync, 0, "a2");
+    assert_eq!(tell(&mut sync, 1, "a2", [0, 4, 0]), [want("a2", "a1", 0)]);
+    assert_eq!(receive(&mut sync, 2, "a2", &entries[0]), [Output::Deliver(entries[0].clone())]);
+    let outputs = receive(&mut sync, 2, "a2", &entries[1]);
+    assert_eq!(outputs, [Output::Deliver(entries[1].clone()), want("a2", "a1", 2)]);
+}
+
+#[test]
+fn evidence_is_seen_even_far_ahead_of_a_gap() {
+    let (fleet, mut sync, mut writers) = three();
+    up(&mut sync, 0, "a1");
+    writers[1].sequence = 1000;
+    let mut twin = writers[1].clone();
+    let (one, other) = (writers[1].write(&fleet, 1), twin.write(&fleet, 2));
+    assert_eq!(receive(&mut sync, 1, "a1", &one), []);
+    assert!(!sync.replicas[&asset("a1")].has_gap(), "too far ahead to keep");
+    assert!(matches!(receive(&mut sync, 1, "a1", &other)[0], Output::Evidence(_)));
+    assert!(tick(&mut sync, 40).iter().all(|output| !matches!(output, Output::SendWant { .. })), "nothing is wanted");
+}
+
+#[test]
+fn the_bytes_ahead_of_a_gap_are_counted_in_and_out() {
+    let (fleet, mut sync, mut writers) = three();
+    let entries: Vec<_> = (0..5).map(|_| writers[1].write(&fleet, 100)).collect();
+    entries.iter().rev().for_each(|entry| drop(receive(&mut sync, 0, "a1", entry)));
+    let held = sync.bytes_held();
+    let (_, mut in_order, _) = three();
+    entries.iter().for_each(|entry| drop(receive(&mut in_order, 0, "a1", entry)));
+    assert_eq!(held, in_order.bytes_held());
+}
+
+#[test]
 fn two_histories_are_evidence_once_and_the_first_stays() {
     let (fleet, mut sync, mut writers) = three();
     up(&mut sync, 0, "a1");
