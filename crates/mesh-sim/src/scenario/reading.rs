@@ -1,5 +1,6 @@
 //! That a scenario file comes out as the scenario that it describes, and that no text makes the parser panic.
 
+use super::diagnostic::DIAGNOSTICS_MAX;
 use super::model::{AssetKind, LinkVia, Place, Ridge, Stay};
 use super::{LUNAR_BASE, Scenario, parse};
 use mesh_adapters::Battery;
@@ -179,4 +180,26 @@ proptest! {
         lines.swap(from, to);
         is_sound(&lines.join("\n"))?;
     }
+}
+
+#[test]
+fn a_file_full_of_nonsense_is_refused_without_drowning_anybody() {
+    let flood = |line: &dyn Fn(usize) -> String| {
+        let mut text = FIXTURE.to_owned();
+        let mut count = 0;
+        while text.len() < (1 << 20) - 64 {
+            text.push_str(&line(count));
+            count += 1;
+        }
+        let (scenario, diagnostics) = parse(&text);
+        assert_eq!(scenario, None);
+        assert!((1..=DIAGNOSTICS_MAX).contains(&diagnostics.len()), "{}", diagnostics.len());
+    };
+    flood(&|count| format!("unknown_{count} = {count}\n"));
+    flood(&|_| "[[link]]\n".to_owned());
+    flood(&|count| format!("[x{count}.y.z]\n"));
+    flood(&|_| "seed = 7\n".to_owned());
+    flood(&|_| "]".to_owned());
+    flood(&|_| "x = [".to_owned());
+    flood(&|_| "a.".to_owned());
 }
