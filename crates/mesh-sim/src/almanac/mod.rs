@@ -10,6 +10,9 @@ pub(crate) mod views;
 
 pub use views::Contact;
 
+pub(crate) use frame::MOON_RADIUS_KM;
+pub(crate) use orbit::semi_major_km;
+
 use crate::scenario::{Asset, AssetKind, Link, LinkVia, Orbit, Place, Scenario, Site, Stay};
 use frame::Stand;
 use mesh_adapters::{AdapterSettings, HabitatForecast, Leg, RoverForecast, SatelliteForecast};

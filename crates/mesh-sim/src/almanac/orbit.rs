@@ -8,7 +8,7 @@ use std::f64::consts::{PI, TAU};
 /// Where the satellite is at `time_s` of the mission, in the frame that turns with the Moon. Both frames coincide at
 /// the start of the mission.
 pub(crate) fn position_km(orbit: &Orbit, time_s: f64) -> Vector {
-    let semi_major_km = libm::cbrt(MOON_GM_KM3_S2 * (orbit.period_s / TAU) * (orbit.period_s / TAU));
+    let semi_major_km = semi_major_km(orbit.period_s);
     let mean = TAU * ((time_s - orbit.perilune_at_s) / orbit.period_s);
     let eccentric = eccentric_anomaly(mean, orbit.eccentricity);
     let e = orbit.eccentricity;
@@ -23,6 +23,11 @@ pub(crate) fn position_km(orbit: &Orbit, time_s: f64) -> Vector {
     let node = orbit.node_deg.to_radians() - TAU * (time_s / MOON_DAY_S);
     let (sin_n, cos_n) = sin_cos(node);
     [along * cos_n - across * cos_i * sin_n, along * sin_n + across * cos_i * cos_n, across * sin_i]
+}
+
+/// Mean radius of an orbit with this period, by Kepler's third law.
+pub(crate) fn semi_major_km(period_s: f64) -> f64 {
+    libm::cbrt(MOON_GM_KM3_S2 * (period_s / TAU) * (period_s / TAU))
 }
 
 /// Solves Kepler's equation `E - e sin E = mean` by Newton's method with a written limit. `mean` may be any angle.
@@ -46,7 +51,7 @@ fn sin_cos(angle: f64) -> (f64, f64) {
 }
 
 /// The Moon's gravitational parameter.
-const MOON_GM_KM3_S2: f64 = 4902.800_066;
+const MOON_GM_KM3_S2: f64 = 4_902.800_066;
 
 /// One turn of the Moon against the stars.
 const MOON_DAY_S: f64 = 27.321_661 * 86_400.0;

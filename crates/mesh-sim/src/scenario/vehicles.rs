@@ -10,9 +10,9 @@ use super::quantity::{
 };
 use super::roster::{Entry, Kind, Roster};
 use super::table::{At, Raw, Table};
+use crate::almanac::{MOON_RADIUS_KM, semi_major_km};
 use mesh_adapters::{Battery, HabitatSettings, RoverSettings, SatelliteSettings};
 use mesh_model::AssetId;
-use std::f64::consts::TAU;
 
 /// Most assets of a mission.
 pub const ASSETS_MAX: usize = 64;
@@ -304,8 +304,7 @@ fn orbit(table: &mut Table<'_>) -> Option<Orbit> {
 
 /// An orbit whose lowest point lies in the ground is no orbit.
 fn report_collision(period: &At<f64>, eccentricity: &At<f64>, problems: &Problems) {
-    // Kepler's third law.
-    let semi_major_km = libm::cbrt(MOON_GM_KM3_S2 * (period.value / TAU) * (period.value / TAU));
+    let semi_major_km = semi_major_km(period.value);
     if semi_major_km < MOON_RADIUS_KM {
         let message =
             format!("an orbit of this period has a mean radius of {semi_major_km:.0} km, less than the Moon's");
@@ -321,8 +320,3 @@ fn report_collision(period: &At<f64>, eccentricity: &At<f64>, problems: &Problem
         problems.error(eccentricity.span.clone(), message, format!("at most {most} for this period"), None);
     }
 }
-
-/// The Moon's gravitational parameter.
-const MOON_GM_KM3_S2: f64 = 4_902.800_066;
-/// The Moon's mean radius.
-const MOON_RADIUS_KM: f64 = 1737.4;
