@@ -124,6 +124,15 @@ fn the_contract_names_everybody_in_order() {
     assert_eq!(edges, expected);
 }
 
+#[test]
+fn every_key_is_described() {
+    let reference = include_str!("../../../../docs/scenarios.md");
+    let keys =
+        FIXTURE.lines().filter_map(|line| line.split_once(" = ")).map(|(key, _)| key.trim_start_matches([' ', '{']));
+    let missing: Vec<&str> = keys.filter(|key| !reference.contains(&format!("| `{key}` |"))).collect();
+    assert_eq!(missing, Vec::<&str>::new());
+}
+
 /// What must hold of the answer to any text.
 fn is_sound(text: &str) -> Result<(), TestCaseError> {
     let (scenario, diagnostics) = parse(text);
