@@ -10,6 +10,8 @@ mod habitat;
 mod rover;
 mod satellite;
 pub mod settings;
+#[cfg(test)]
+mod tests;
 pub mod vehicle;
 mod writer;
 

@@ -21,7 +21,7 @@ pub(crate) fn normal(seed: u64, purpose: &str, parts: &[&[u8]]) -> f64 {
     let draw = |which: &[u8]| uniform(seed, purpose, &[parts, &[which]].concat());
     // Box and Muller; 1 - u is never zero.
     let radius = (-2.0 * libm::log(1.0 - draw(b"radius"))).sqrt();
-    (radius * libm::cos(TAU * draw(b"angle"))).max(-3.0).min(3.0)
+    (radius * libm::cos(TAU * draw(b"angle"))).clamp(-3.0, 3.0)
 }
 
 #[cfg(test)]

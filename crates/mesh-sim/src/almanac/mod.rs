@@ -6,6 +6,8 @@ mod frame;
 mod orbit;
 mod sun;
 mod terrain;
+#[cfg(test)]
+mod tests;
 pub(crate) mod views;
 
 pub use views::Contact;

@@ -22,7 +22,7 @@ pub(crate) fn earth(sky: &Sky) -> Direction {
 /// The share of sunlight at a point around the Moon: 1 in the open, 0 in the umbra, linear across the penumbra.
 pub(crate) fn sunlight(point_km: Vector, towards_sun: Vector) -> f64 {
     let clear_deg = clearance_deg(point_km, towards_sun);
-    ((clear_deg + SUN_RADIUS_DEG) / (2.0 * SUN_RADIUS_DEG)).max(0.0).min(1.0)
+    ((clear_deg + SUN_RADIUS_DEG) / (2.0 * SUN_RADIUS_DEG)).clamp(0.0, 1.0)
 }
 
 /// Whether the Moon leaves free the line from a point around it towards something far away.
@@ -34,7 +34,7 @@ pub(crate) fn in_view(point_km: Vector, towards: Vector) -> bool {
 fn clearance_deg(point_km: Vector, towards: Vector) -> f64 {
     let distance = length(point_km);
     let moon_radius = libm::asin((MOON_RADIUS_KM / distance).min(1.0));
-    let from_moon_centre = libm::acos((-dot(point_km, towards) / distance).max(-1.0).min(1.0));
+    let from_moon_centre = libm::acos((-dot(point_km, towards) / distance).clamp(-1.0, 1.0));
     (from_moon_centre - moon_radius).to_degrees()
 }
 

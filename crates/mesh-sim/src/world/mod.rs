@@ -6,6 +6,8 @@
 mod physics;
 mod record;
 mod rover;
+#[cfg(test)]
+mod tests;
 
 pub use record::{AssetScore, AssetStep, Flows, Score, StepRecord};
 

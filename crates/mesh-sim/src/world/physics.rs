@@ -261,7 +261,7 @@ impl Scene<'_> {
         let (battery, chance) = (&settings.battery, self.chance[id]);
         let place =
             whereabouts(forecast, body, self.step, self.hours, told.drive_km_h.value(), settings.drive_km_h_max);
-        let survey = if place == Whereabouts::AtSite { told.survey.value().max(0.0).min(1.0) } else { 0.0 };
+        let survey = if place == Whereabouts::AtSite { told.survey.value().clamp(0.0, 1.0) } else { 0.0 };
         let drive_km_h = if let Whereabouts::Driving { speed_km_h } = place { speed_km_h } else { 0.0 };
         let there_gbit_h = body.buffer_gbit / self.hours + survey * settings.survey_gbit_h;
         let geometry_gbit_h = settings.transmit_gbit_h_max * self.share(&forecast.relay_share);
