@@ -93,6 +93,9 @@ struct Composite {
     steps: usize,
 }
 
+/// Where an asset's variables begin, and which of them flow over an edge.
+type End<'a> = (usize, &'a [Option<u32>]);
+
 /// Rows in the making.
 #[derive(Default)]
 struct Constraints {
@@ -158,7 +161,7 @@ impl Composite {
 
     /// What the source gives is what the sink takes; where one end allows no flow the other end's is zero.
     fn couple(&mut self, problems: &[LocalProblem]) {
-        let mut ends: BTreeMap<&Edge, [Option<(usize, &[Option<u32>])>; 2]> = BTreeMap::new();
+        let mut ends: BTreeMap<&Edge, [Option<End<'_>>; 2]> = BTreeMap::new();
         for (problem, offset) in problems.iter().zip(&self.offsets) {
             for port in &problem.ports {
                 let side = usize::from(port.edge.source != problem.asset);

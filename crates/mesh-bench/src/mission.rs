@@ -105,3 +105,75 @@ fn problems(adapters: &[Adapter], world: &World, window: Window) -> Result<Vec<L
     };
     adapters.iter().map(problem).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mesh_adapters::AdapterSettings;
+    use mesh_sim::scenario::Disturbances;
+    use mesh_sim::world::Flows;
+
+    #[test]
+    fn the_lunar_base_is_flown_within_its_limits() {
+        let scenario = Scenario::lunar_base();
+        for seed in 1..=10 {
+            let report = fly(&scenario, seed).expect("a flight");
+            for (id, score) in &report.score.assets {
+                assert!(score.battery_margin_kwh > 0.0, "seed {seed}: {id} undercut its reserve");
+                assert_eq!(score.life_support_missed_kwh, 0.0, "seed {seed}: {id}");
+            }
+            for (junction, excess) in &report.score.excess_max {
+                assert!(*excess < 1e-6, "seed {seed}: {junction} was over by {excess}");
+            }
+            assert!(report.science_gbit > 100.0, "seed {seed}: {} Gbit", report.science_gbit);
+            for planned in &report.plans {
+                assert_eq!(planned.shortfalls, [], "seed {seed}, plan for {}", planned.window.start);
+                let largest = |junction: &str| {
+                    let prices = planned.plan.prices.iter().filter(|(edge, _)| edge.junction.as_str() == junction);
+                    prices.flat_map(|(_, prices)| prices).fold(0.0f64, |largest, price| largest.max(price.abs()))
+                };
+                assert!(largest("power_bus") > 0.1 && largest("relay_bandwidth") > 0.1, "seed {seed}");
+            }
+        }
+    }
+
+    /// Where nothing is disturbed the vehicles do what the plan says, so the models of plan and world are one.
+    #[test]
+    fn without_disturbances_the_world_follows_the_first_plan() {
+        let mut scenario = Scenario::lunar_base();
+        scenario.disturbances = Disturbances { solar: 0.0, load: 0.0, drive: 0.0 };
+        let almanac = Almanac::new(&scenario);
+        let adapters = adapters(&scenario, &almanac).expect("adapters");
+        let mut world = World::new(&scenario, &almanac, 1);
+        let window = Window { start: MissionTime::from_s(3600), step_s: 3600, steps: 24 };
+        let problems = problems(&adapters, &world, window).expect("problems");
+        let plan = CentralPlanner.plan(&problems).expect("a plan");
+        for adapter in &adapters {
+            let schedule = adapter.schedule(window, &plan.values[adapter.asset()]).expect("a schedule");
+            world.command(adapter.asset(), schedule);
+        }
+        world.advance(window.end());
+        for (problem, adapter) in problems.iter().zip(&adapters) {
+            let planned = |name: &str| {
+                let index = problem.variables.iter().position(|variable| variable.name == name)?;
+                Some(plan.values[&problem.asset][index])
+            };
+            for record in &world.history()[1..] {
+                let flown = &record.assets[&problem.asset];
+                let soc_kwh = planned(&format!("soc[{}]", record.step - 1)).expect("every vehicle has a battery");
+                let buffer_gbit = planned(&format!("buffer[{}]", record.step - 1)).unwrap_or(0.0);
+                // A satellite's plan may leave sunlight unused that a real panel collects.
+                let less = if matches!(adapter.settings(), AdapterSettings::Satellite(..)) { f64::MIN } else { -1e-3 };
+                let difference = soc_kwh - flown.soc_kwh;
+                assert!((less..1e-3).contains(&difference), "{} step {}: {difference}", problem.asset, record.step);
+                let difference = (buffer_gbit - flown.buffer_gbit).abs();
+                assert!(difference < 1e-3, "{} step {}: {difference}", problem.asset, record.step);
+            }
+        }
+        let drove = world.history().iter().map(|record| match record.assets[&problems[1].asset].flows {
+            Flows::Rover { drive_km_h, .. } => drive_km_h,
+            _ => 0.0,
+        });
+        assert!((drove.sum::<f64>() - 16.0).abs() < 1e-3, "out and back");
+    }
+}
