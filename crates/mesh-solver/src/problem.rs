@@ -362,6 +362,7 @@ const NOISE: f64 = 1e-11;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mesh_model::{AssetId, MissionTime, Objective, Real, Row, Variable, Window};
 
     fn check(quadratic: &[(usize, usize, f64)], expect: Result<(), Malformed>) {
         let made = QpProblem::new(quadratic, vec![0.0; 2], 0.0, Vec::new(), vec![-1.0; 2], vec![1.0; 2]);
@@ -398,5 +399,34 @@ mod tests {
         assert_eq!(made.map(|_| ()), Err(Malformed::TooManyRows { rows: ROWS_MAX + 1 }));
         let made = QpProblem::new(&[], vec![0.0], 0.0, vec![row], vec![0.0], vec![f64::INFINITY]);
         assert!(matches!(made, Err(Malformed::Magnitude { .. })));
+    }
+
+    #[test]
+    fn an_assets_problem_is_taken_as_it_stands() {
+        let real = |value| Real::new(value).expect("finite");
+        let variable = |lower, upper| Variable { name: String::new(), lower: real(lower), upper: real(upper) };
+        let mut local = LocalProblem {
+            asset: AssetId::new("rover").expect("a name"),
+            domain: "rover".to_owned(),
+            version: 1,
+            window: Window { start: MissionTime::ZERO, step_s: 1800, steps: 1 },
+            variables: vec![variable(0.0, 1.0), variable(-1.0, 2.0)],
+            objective: Objective {
+                quadratic: vec![(0, 0, real(2.0)), (0, 1, real(1.0)), (1, 1, real(1.0))],
+                linear: vec![real(3.0), real(-1.0)],
+                constant: real(0.5),
+            },
+            rows: vec![Row { name: String::new(), terms: vec![(1, real(4.0))], lower: real(0.0), upper: real(1.0) }],
+            ports: Vec::new(),
+        };
+        let problem = QpProblem::from_local(&local).expect("well formed");
+        assert_eq!(problem.hessian_row(1), [(0, 1.0), (1, 1.0)]);
+        assert_eq!(problem.rows(), [QpRow { terms: vec![(1, 4.0)], lower: 0.0, upper: 1.0 }]);
+        assert_eq!((problem.lower(), problem.upper()), (&[0.0, -1.0][..], &[1.0, 2.0][..]));
+        // 1 + 2 + 2 + 3 - 2 + 0.5 at (1, 2).
+        assert_eq!(problem.cost(&[1.0, 2.0]), 6.5);
+        local.rows[0].terms.push((2, real(1.0)));
+        let refused = QpProblem::from_local(&local).map(|_| ());
+        assert_eq!(refused, Err(Malformed::NoSuchVariable { what: "row", place: 0, variable: 2, variables: 2 }));
     }
 }

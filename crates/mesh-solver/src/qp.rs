@@ -182,7 +182,7 @@ impl QpSolver {
 
     /// Leaves the scaled solution in `centre` and its working set in `active`.
     fn attempt(&mut self, goal: &Goal, lower: &[f64], upper: &[f64], progress: &mut Progress) -> Result<(), Stop> {
-        self.renew(goal);
+        self.renew();
         let mut steps = 0;
         loop {
             let x = self.active_set(goal, lower, upper, progress)?;
@@ -255,7 +255,7 @@ impl QpSolver {
                 if fraction < 1.0 { member.multiplier + fraction * (wish - member.multiplier) } else { *wish };
         }
         match first {
-            Some((fraction, ..)) if fraction == 0.0 => progress.stalled += 1,
+            Some((0.0, ..)) => progress.stalled += 1,
             Some(_) => progress.stalled = 0,
             None => {}
         }
@@ -324,8 +324,9 @@ impl QpSolver {
         }
     }
 
-    /// Makes the working set of the last solve fit a new goal, and its factorisation anew when many changes have worn it.
-    fn renew(&mut self, goal: &Goal) {
+    /// Makes the working set of the last solve fit for the next one: a variable that was fixed may be free and needs a
+    /// side, and a factorisation worn by many changes is made anew.
+    fn renew(&mut self) {
         if self.active.changes() > CHANGES_MAX {
             for member in self.active.clear() {
                 // A member that has become dependent is left out; the signs of the others stay right.

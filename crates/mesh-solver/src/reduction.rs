@@ -84,7 +84,7 @@ impl Reduction {
             reduction.check_dependent(problem, row, value).map_err(Obstacle::Infeasible)?;
         }
         reduction.make_directions(&elimination.null, proximal)?;
-        reduction.measure();
+        reduction.measure(&elimination.null);
         Ok(reduction)
     }
 
@@ -171,17 +171,23 @@ impl Reduction {
         }
     }
 
-    /// Measures the rows M_i; those that are nothing but rounding count as zero: the equations fix their value.
-    fn measure(&mut self) {
+    /// Measures the rows M_i. One that hardly sees the null space counts as zero: the equations fix its value, and what
+    /// is left of it is rounding.
+    fn measure(&mut self, null: &Matrix) {
         let n = self.variables();
-        let longest = (0..n).map(|j| norm(self.directions.row(j))).fold(0.0, f64::max);
         let length_of = |constraint: usize| {
-            let size = match constraint.checked_sub(n) {
-                None => 1.0,
-                Some(i) => self.rows.row(self.inequalities[i]).iter().map(|(_, value)| value.abs()).sum::<f64>(),
+            let (size, seen) = match constraint.checked_sub(n) {
+                None => (1.0, norm(null.row(constraint))),
+                Some(inequality) => {
+                    let (mut size, mut seen) = (0.0, vec![0.0; null.columns()]);
+                    for (variable, value) in self.rows.row(self.inequalities[inequality]) {
+                        size += value.abs();
+                        add_scaled(&mut seen, *value, null.row(*variable));
+                    }
+                    (size, norm(&seen))
+                }
             };
-            let length = norm(&self.row_as_computed(constraint));
-            if length > CONSTANT * longest * size { length } else { 0.0 }
+            if seen > CONSTANT * size { norm(&self.row_as_computed(constraint)) } else { 0.0 }
         };
         self.lengths = (0..n + self.inequalities.len()).map(length_of).collect();
     }
@@ -401,8 +407,7 @@ fn congruence(null: &Matrix, row_of: impl Fn(usize, &mut Vec<(usize, f64)>)) -> 
 /// L with `matrix` = L L', from its lower half; none if a pivot is not above `singular` of its own and of the natural
 /// diagonal.
 fn cholesky(mut matrix: Matrix, natural: &[f64], singular: f64) -> Option<Matrix> {
-    let size = natural.len();
-    for i in 0..size {
+    for (i, natural) in natural.iter().enumerate() {
         for j in 0..i {
             let (done, rest) = matrix.two_rows(j, i);
             let value = (rest[j] - dot(&done[..j], &rest[..j])) / done[j];
@@ -411,7 +416,7 @@ fn cholesky(mut matrix: Matrix, natural: &[f64], singular: f64) -> Option<Matrix
         let row = matrix.row_mut(i);
         let (done, rest) = row.split_at_mut(i);
         let pivot = rest[0] - dot(done, done);
-        if !(pivot > singular * rest[0].max(natural[i]) && pivot.is_finite() && pivot > 0.0) {
+        if !(pivot > singular * rest[0].max(*natural) && pivot.is_finite() && pivot > 0.0) {
             return None;
         }
         rest[0] = pivot.sqrt();
@@ -419,13 +424,14 @@ fn cholesky(mut matrix: Matrix, natural: &[f64], singular: f64) -> Option<Matrix
     Some(matrix)
 }
 
-/// An equation counts as dependent when what the others leave of its unit row is shorter than this.
-const DEPENDENT: f64 = 1e-11;
+/// An equation counts as dependent when what the others leave of its unit row is shorter than this. Smaller, and the
+/// rounding of the others would decide where it puts the solution.
+const DEPENDENT: f64 = 1e-8;
 /// A dependent equation that misses by less counts as consistent.
 const CONSISTENT: f64 = 1e-9;
 /// A direction with less than this part of the natural curvature counts as flat.
 const SINGULAR: f64 = 1e-7;
-/// A row M_i shorter than this part of what its terms could make it is rounding.
-const CONSTANT: f64 = 1e-12;
+/// A constraint of which the null space sees less than this part is fixed by the equations.
+const CONSTANT: f64 = 1e-9;
 /// Natural cost sizes are kept within this and its inverse, so that the proximal diagonal stays a number.
 const NATURAL_MIN: f64 = 1e-9;

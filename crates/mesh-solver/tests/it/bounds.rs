@@ -9,7 +9,7 @@ use proptest::prelude::*;
 const KINDS: [Kind; 5] = [Kind::Curved, Kind::Flat, Kind::Linear, Kind::Degenerate, Kind::BadlyScaled];
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn below_the_referee_whatever_the_multipliers(seed: u64, kind in 0usize..5) {

@@ -14,6 +14,8 @@ pub enum Verdict {
     Unknown,
 }
 
+type Terms<'a> = &'a [(usize, f64)];
+
 /// Rows in the form the referee takes: `terms x (+ s) = value`, s = 0 or s >= 0.
 #[derive(Default)]
 struct Rows {
@@ -35,7 +37,7 @@ pub fn judge(problem: &QpProblem, linear: &[f64]) -> Verdict {
     let mut rows = Rows::default();
     let equal = |low: f64, high: f64| low == high;
     let singles: Vec<Vec<(usize, f64)>> = (0..n).map(|j| vec![(j, 1.0)]).collect();
-    let all: Vec<(&[(usize, f64)], f64, f64)> = problem
+    let all: Vec<(Terms, f64, f64)> = problem
         .rows()
         .iter()
         .map(|row| (row.terms.as_slice(), row.lower, row.upper))
