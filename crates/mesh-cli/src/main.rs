@@ -1,1 +1,60 @@
-fn main() {}
+//! `cosmosmesh`: the command line. One file a subcommand; what they do lives below.
+
+mod audit;
+mod check;
+mod failure;
+mod flown;
+mod interrupt;
+mod output;
+mod progress;
+mod replay;
+mod run;
+mod scenario_file;
+mod sweep;
+mod table;
+
+use clap::{Parser, Subcommand};
+use failure::Verdict;
+use std::process::ExitCode;
+
+/// A fleet that plans together while it is out of contact, flown in one process.
+#[derive(Parser)]
+#[command(name = "cosmosmesh", version, after_help = EXIT_CODES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Flies a mission and writes a run folder.
+    Run(run::Arguments),
+    /// Checks a scenario without flying it.
+    Check(check::Arguments),
+    /// Flies a recorded mission once more and compares.
+    Replay(replay::Arguments),
+    /// Checks what a fleet has signed.
+    #[command(subcommand)]
+    Audit(audit::Command),
+    /// Flies a mission under many seeds.
+    Sweep(sweep::Arguments),
+}
+
+fn main() -> ExitCode {
+    // Clap ends the process with 2 on a usage error and with 0 after --help, as agreed.
+    let result = match Arguments::parse().command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
+        Command::Audit(audit::Command::Verify(arguments)) => audit::run(&arguments),
+        Command::Sweep(arguments) => sweep::run(&arguments),
+    };
+    let verdict = result.unwrap_or_else(|failure| {
+        failure.show();
+        Verdict::CouldNotRun
+    });
+    verdict.into()
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 good; 1 the answer is no (an assertion, a verification); 2 could not run (usage, bad \
+                          input, disk); 130 stopped by Ctrl-C.";

@@ -5,10 +5,9 @@
 
 use crate::durable;
 use crate::error::{Fault, NodeError};
-use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, KeypairBytes};
-use mesh_identity::PublicKey;
+use mesh_identity::{PublicKey, Roster, SecretKey};
 use mesh_model::{AssetId, FleetId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -21,7 +20,7 @@ pub struct FleetFolder {
     path: PathBuf,
     file: FleetFile,
     /// One key a member of `file`, each checked against its public key.
-    keys: BTreeMap<AssetId, SigningKey>,
+    keys: BTreeMap<AssetId, SecretKey>,
 }
 
 impl FleetFolder {
@@ -47,7 +46,7 @@ impl FleetFolder {
     }
 
     /// The private key of `asset`; `None` when it is no member.
-    pub fn key(&self, asset: &AssetId) -> Option<&SigningKey> {
+    pub fn key(&self, asset: &AssetId) -> Option<&SecretKey> {
         self.keys.get(asset)
     }
 }
@@ -81,9 +80,9 @@ impl FleetFile {
         parse(&text).map_err(|why| NodeError::unfit(&file, Fault::Malformed { expected: "a fleet file", why }))
     }
 
-    /// The members' public keys.
-    pub fn public_keys(&self) -> BTreeMap<AssetId, PublicKey> {
-        self.members.iter().map(|(id, member)| (id.clone(), member.public_key.clone())).collect()
+    /// The members and their public keys.
+    pub fn roster(&self) -> Roster {
+        self.members.iter().map(|(id, member)| (id.clone(), member.public_key)).collect()
     }
 
     /// Whether this, read from the folder at `path`, is the fleet `name` with exactly the members `expected`.
@@ -130,7 +129,7 @@ struct FleetToml {
 #[serde(deny_unknown_fields)]
 struct AssetToml {
     id: AssetId,
-    public_key: String,
+    public_key: PublicKey,
     endpoint: String,
 }
 
@@ -141,9 +140,7 @@ fn parse(text: &str) -> Result<FleetFile, String> {
     }
     let mut members = BTreeMap::new();
     for asset in raw.assets {
-        let public_key = PublicKey::from_did(&asset.public_key)
-            .map_err(|why| format!("public_key of {}: {why}; expected did:key:z6Mk...", asset.id))?;
-        let member = Member { public_key, endpoint: asset.endpoint };
+        let member = Member { public_key: asset.public_key, endpoint: asset.endpoint };
         if members.insert(asset.id.clone(), member).is_some() {
             return Err(format!("the asset {} stands there twice", asset.id));
         }
@@ -163,8 +160,8 @@ fn create(path: &Path, name: &FleetId, members: &[AssetId]) -> Result<(), NodeEr
             // When another process makes the same fleet at this moment, the first key stays and both read it back.
             durable::create_private_file(&file, drawn_key()?.as_bytes())?;
         }
-        let public_key = PublicKey::from(&read_key(&file)?.verifying_key());
-        assets.push(AssetToml { id: id.clone(), public_key: public_key.to_did(), endpoint: IN_PROCESS.to_owned() });
+        let public_key = read_key(&file)?.public();
+        assets.push(AssetToml { id: id.clone(), public_key, endpoint: IN_PROCESS.to_owned() });
     }
     assets.sort_by(|a, b| a.id.cmp(&b.id));
     let body = toml::to_string(&FleetToml { version: FILE_VERSION, name: name.clone(), assets })
@@ -196,15 +193,15 @@ fn drawn_key() -> Result<String, NodeError> {
     Ok(pem.to_string())
 }
 
-fn read_keys(path: &Path, file: &FleetFile) -> Result<BTreeMap<AssetId, SigningKey>, NodeError> {
+fn read_keys(path: &Path, file: &FleetFile) -> Result<BTreeMap<AssetId, SecretKey>, NodeError> {
     check_private(&path.join(KEYS_NAME), 0o700)?;
     let mut keys = BTreeMap::new();
     for (id, member) in &file.members {
         let key_file = key_path(path, id);
         let key = read_key(&key_file)?;
-        let found = PublicKey::from(&key.verifying_key());
+        let found = key.public();
         if found != member.public_key {
-            let (found, expected) = (found.to_did(), member.public_key.to_did());
+            let (found, expected) = (found.did(), member.public_key.did());
             return Err(NodeError::unfit(&key_file, Fault::WrongKey { asset: id.clone(), found, expected }));
         }
         keys.insert(id.clone(), key);
@@ -212,16 +209,17 @@ fn read_keys(path: &Path, file: &FleetFile) -> Result<BTreeMap<AssetId, SigningK
     Ok(keys)
 }
 
-fn read_key(file: &Path) -> Result<SigningKey, NodeError> {
+fn read_key(file: &Path) -> Result<SecretKey, NodeError> {
     if !file_exists(file)? {
         return Err(NodeError::unfit(file, Fault::Missing { what: "private key" }));
     }
     check_private(file, 0o600)?;
     let text = durable::read_text(file)?;
-    SigningKey::from_pkcs8_pem(&text).map_err(|why| {
+    let pair = KeypairBytes::from_pkcs8_pem(&text).map_err(|why| {
         let expected = "an Ed25519 private key in PKCS#8 PEM";
         NodeError::unfit(file, Fault::Malformed { expected, why: why.to_string() })
-    })
+    })?;
+    Ok(SecretKey::from_seed(pair.secret_key))
 }
 
 fn key_path(fleet: &Path, id: &AssetId) -> PathBuf {
@@ -302,7 +300,7 @@ mod tests {
         assert_eq!(first.file(), again.file());
         for id in &members {
             let key = again.key(id).expect("a member has a key");
-            assert_eq!(PublicKey::from(&key.verifying_key()), first.file().members[id].public_key);
+            assert_eq!(key.public(), first.file().members[id].public_key);
         }
         let mode = |path: &Path| fs::metadata(path).expect("is there").permissions().mode() & 0o777;
         assert_eq!(mode(&path.join("keys")), 0o700);
@@ -357,6 +355,6 @@ mod tests {
         assert!(parse("version = 1\nname = \"a\"\nasset = []\ncolour = 1").is_err());
         let asset = "[[asset]]\nid = \"rover\"\npublic_key = \"did:key:zzz\"\nendpoint = \"x\"";
         let why = parse(&format!("version = 1\nname = \"a\"\n{asset}")).expect_err("the key is bad");
-        assert!(why.contains("rover"), "{why}");
+        assert!(why.contains("line 5"), "{why}");
     }
 }

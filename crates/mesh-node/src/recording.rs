@@ -44,7 +44,7 @@ pub struct Totals {
 /// Writes a recording.
 pub struct RecordingWriter {
     path: PathBuf,
-    mcap: Writer<NoSeek<BufWriter<File>>>,
+    mcap: McapWriter,
     input_channel: u16,
     totals: Totals,
 }
@@ -234,7 +234,7 @@ fn interpret(opcode: u8, data: &[u8], topics: &mut BTreeMap<u16, String>) -> Res
     }
 }
 
-fn begin(file: File, heading: &Heading, settings: &[u8]) -> Result<(Writer<NoSeek<BufWriter<File>>>, u16), McapError> {
+fn begin(file: File, heading: &Heading, settings: &[u8]) -> Result<(McapWriter, u16), McapError> {
     let options = WriteOptions::new()
         .compression(None)
         .profile("cosmosmesh")
@@ -305,6 +305,8 @@ fn cannot_write(path: &Path, why: McapError) -> NodeError {
     };
     NodeError::refused("write", path)(source)
 }
+
+type McapWriter = Writer<NoSeek<BufWriter<File>>>;
 
 const FORMAT_VERSION: u32 = 1;
 const METADATA_NAME: &str = "cosmosmesh recording";

@@ -1,0 +1,65 @@
+//! A mission from take-off to report: flight, audit of the files it left, the central planner's flight, the figures.
+
+use crate::failure::Failure;
+use mesh_node::assess::{CentralFlight, Evidence};
+use mesh_node::audit::Claim;
+use mesh_node::plan_file::plan_file;
+use mesh_node::report::Courses;
+use mesh_node::report_page::page;
+use mesh_node::{Audit, FleetFolder, Flight, Observer, Report, RunFolder, audit, durable};
+use mesh_sim::Scenario;
+
+/// A mission that was flown and assessed.
+pub struct FlownMission {
+    /// What happened.
+    pub report: Report,
+    /// What the audit found.
+    pub audit: Audit,
+    courses: Courses,
+    plans: String,
+}
+
+impl FlownMission {
+    /// Flies a mission into a new run folder and assesses it.
+    pub fn fly(
+        scenario: &Scenario,
+        seed: u64,
+        fleet: &FleetFolder,
+        run: &RunFolder,
+        observer: &mut dyn Observer,
+    ) -> Result<Self, Failure> {
+        let flown = Flight { scenario, seed, fleet, run }.fly(observer)?;
+        let audit = audit::verify(run, fleet.file(), Claim::Flown { interrupted: flown.outcome.interrupted })?;
+        let central = if flown.outcome.interrupted { None } else { central(scenario, seed)? };
+        let evidence = Evidence { scenario, seed, flown: &flown, audit: &audit, central };
+        let plans = plan_file(scenario.name.as_str(), seed, &flown.outcome.journal.plans);
+        Ok(Self { report: evidence.report(), courses: evidence.courses(), plans, audit })
+    }
+
+    /// Writes plan and reports into the run folder, report.json last: with it the run is complete.
+    pub fn write(&self, run: &RunFolder) -> Result<(), Failure> {
+        durable::replace_file(&run.plan(), self.plans.as_bytes())?;
+        durable::replace_file(&run.report_page(), page(&self.report, &self.courses).as_bytes())?;
+        self.report.write(&run.report())?;
+        Ok(())
+    }
+}
+
+/// The central planner's flight of the same mission.
+#[cfg(feature = "bench")]
+fn central(scenario: &Scenario, seed: u64) -> Result<Option<CentralFlight>, Failure> {
+    let flown = mesh_bench::fly(scenario, seed).map_err(|why| Failure::Central(why.to_string()))?;
+    Ok(Some(CentralFlight { cost: flown.cost, science_gbit: flown.science_gbit }))
+}
+
+/// Without the referee nothing can be compared, and assertions that need it do not hold.
+#[cfg(not(feature = "bench"))]
+#[expect(clippy::unnecessary_wraps, reason = "the same signature as with the referee")]
+fn central(_: &Scenario, _: u64) -> Result<Option<CentralFlight>, Failure> {
+    Ok(None)
+}
+
+/// A number in few characters, whatever its size.
+pub fn figure(value: f64) -> String {
+    if value != 0.0 && value.abs() < 1e-3 { format!("{value:.1e}") } else { format!("{value:.4}") }
+}

@@ -1,0 +1,16 @@
+//! Standard output. A reader that goes away (`| head`) is no reason to fail.
+
+use serde::Serialize;
+use std::io::Write;
+
+/// Prints a line.
+pub fn line(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{text}");
+}
+
+/// Prints a value as JSON.
+pub fn json(value: &impl Serialize) {
+    let text =
+        serde_json::to_string_pretty(value).expect("what is printed has names and numbers only, which JSON can hold");
+    line(&text);
+}

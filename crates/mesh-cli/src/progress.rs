@@ -1,0 +1,227 @@
+//! What a person sees while a mission is flown: a few lines that stay in place on a terminal, plain lines elsewhere.
+
+use crate::interrupt::Interrupt;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use mesh_asset::Event;
+use mesh_model::{AssetId, MissionTime};
+use mesh_node::Observer;
+use mesh_sim::fleet::FleetEvent;
+use mesh_sim::journal::LinkChange;
+use mesh_sim::{Scenario, World};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::IsTerminal;
+
+/// How much is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Lines that stay in place if stderr is a terminal, plain lines otherwise.
+    Lines,
+    /// Nothing.
+    Silent,
+}
+
+/// Shows a flight and passes on the wish to end it.
+pub struct Progress {
+    interrupt: Interrupt,
+    display: Display,
+    assets: BTreeMap<AssetId, AssetLine>,
+    links_up: BTreeSet<(AssetId, AssetId)>,
+    links: usize,
+}
+
+enum Display {
+    Silent,
+    Plain,
+    Terminal(Bars),
+}
+
+/// The lines on a terminal.
+struct Bars {
+    /// Owns the place on the terminal.
+    _screen: MultiProgress,
+    clock: ProgressBar,
+    assets: BTreeMap<AssetId, ProgressBar>,
+    negotiation: ProgressBar,
+    links: ProgressBar,
+}
+
+/// What is known of an asset.
+#[derive(Default)]
+struct AssetLine {
+    capacity_kwh: f64,
+    soc_kwh: Option<f64>,
+    epoch: String,
+    plans: u32,
+}
+
+impl Progress {
+    /// Shows a flight of `scenario`.
+    pub fn new(scenario: &Scenario, mode: Mode, interrupt: Interrupt) -> Self {
+        let display = match mode {
+            Mode::Silent => Display::Silent,
+            Mode::Lines if std::io::stderr().is_terminal() => Display::Terminal(Bars::new(scenario)),
+            Mode::Lines => Display::Plain,
+        };
+        let line = |asset: &mesh_sim::scenario::Asset| {
+            let capacity_kwh = asset.kind.battery().capacity_kwh;
+            (asset.id.clone(), AssetLine { capacity_kwh, ..AssetLine::default() })
+        };
+        let mut assets: BTreeMap<AssetId, AssetLine> = scenario.assets.iter().map(line).collect();
+        assets.insert(scenario.planner.id.clone(), AssetLine::default());
+        Self { interrupt, display, assets, links_up: BTreeSet::new(), links: scenario.links.len() }
+    }
+
+    /// Takes the lines off the terminal.
+    pub fn finish(self) {
+        if let Display::Terminal(bars) = self.display {
+            bars.clear();
+        }
+    }
+
+    fn clock(&mut self, now: MissionTime, world: &World) {
+        for (id, line) in &mut self.assets {
+            line.soc_kwh = world.telemetry(id).map(|telemetry| soc_kwh(&telemetry));
+        }
+        let Display::Terminal(bars) = &self.display else { return };
+        bars.clock.set_position(now.whole_s());
+        bars.clock.set_message(now.to_string());
+        for (id, bar) in &bars.assets {
+            bar.set_message(self.described(id));
+        }
+    }
+
+    fn link(&mut self, now: MissionTime, change: &LinkChange) {
+        let ends = (change.a.clone(), change.b.clone());
+        if change.up {
+            self.links_up.insert(ends)
+        } else {
+            self.links_up.remove(&ends)
+        };
+        match &self.display {
+            Display::Silent => {}
+            Display::Plain => {
+                eprintln!("{now} link {} - {} {}", change.a, change.b, if change.up { "up" } else { "down" });
+            }
+            Display::Terminal(bars) => {
+                let up = self.links_up.iter().map(|(a, b)| format!("{a}-{b}")).collect::<Vec<_>>().join(" ");
+                bars.links.set_message(format!("{} of {} up: {up}", self.links_up.len(), self.links));
+            }
+        }
+    }
+
+    fn asset(&mut self, now: MissionTime, id: &AssetId, event: &Event) {
+        let text = match event {
+            Event::Round { epoch, round, primal, dual, gap } => {
+                if let Display::Terminal(bars) = &self.display {
+                    let gap = gap.map_or("-".to_owned(), |gap| format!("{gap:.1e}"));
+                    bars.negotiation.set_message(format!(
+                        "plan {}.{} round {round}: primal {primal:.1e}, dual {dual:.1e}, gap {gap}",
+                        epoch.plan, epoch.number
+                    ));
+                }
+                return;
+            }
+            Event::Opened { .. } => return,
+            Event::Adopted(plan) => {
+                if let Some(line) = self.assets.get_mut(id) {
+                    line.epoch = format!("{}.{}", plan.epoch.plan, plan.epoch.number);
+                    line.plans += 1;
+                }
+                return;
+            }
+            Event::Certified { certificate, .. } => format!(
+                "plan {}.{} agreed by {}: {} rounds, cost {:.3}, gap {:.1e}",
+                certificate.epoch.plan,
+                certificate.epoch.number,
+                certificate.attestations.iter().map(|one| one.asset.as_str()).collect::<Vec<_>>().join(", "),
+                certificate.round + 1,
+                certificate.upper.value(),
+                certificate.gap.value()
+            ),
+            Event::GivenUp { epoch, rounds } => {
+                format!("plan {}.{} given up by {id} after {rounds} rounds", epoch.plan, epoch.number)
+            }
+            Event::Unable { why } => format!("{id} cannot take part: {why}"),
+            Event::Equivocation { author, sequence } => {
+                format!("{author} signed two entries with number {sequence}, says {id}")
+            }
+        };
+        self.say(now, &text);
+    }
+
+    fn say(&self, now: MissionTime, text: &str) {
+        match &self.display {
+            Display::Silent => {}
+            Display::Plain => eprintln!("{now} {text}"),
+            Display::Terminal(bars) => bars.clock.println(format!("{now} {text}")),
+        }
+    }
+
+    fn described(&self, id: &AssetId) -> String {
+        let Some(line) = self.assets.get(id) else { return String::new() };
+        let battery = match line.soc_kwh {
+            Some(soc) => {
+                format!("battery {soc:7.2} kWh ({:3.0} %)", 100.0 * soc / line.capacity_kwh.max(f64::MIN_POSITIVE))
+            }
+            None => "no battery              ".to_owned(),
+        };
+        let contacts = self.links_up.iter().filter(|(a, b)| a == id || b == id).count();
+        let epoch = if line.epoch.is_empty() { "-" } else { &line.epoch };
+        format!("{battery}  links {contacts}  epoch {epoch}  plans {}", line.plans)
+    }
+}
+
+impl Observer for Progress {
+    fn observe(&mut self, now: MissionTime, event: &FleetEvent<'_>) {
+        match event {
+            FleetEvent::Clock(world) => self.clock(now, world),
+            FleetEvent::Link(change) => self.link(now, change),
+            FleetEvent::Asset(id, event) => self.asset(now, id, event),
+            FleetEvent::Refused(..) => {}
+        }
+    }
+
+    fn stop_requested(&mut self) -> bool {
+        self.interrupt.is_requested()
+    }
+}
+
+impl Bars {
+    fn new(scenario: &Scenario) -> Self {
+        let screen = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(DRAWS_PER_S));
+        let duration_s = u64::from(scenario.timing.duration_s);
+        let clock = screen.add(ProgressBar::new(duration_s).with_style(style("{prefix:>12} {wide_bar} {msg}")));
+        clock.set_prefix("mission");
+        let line = |prefix: &str| {
+            let bar = screen.add(ProgressBar::new(0).with_style(style("{prefix:>12} {msg}")));
+            bar.set_prefix(prefix.to_owned());
+            bar
+        };
+        let members = scenario.contract().members;
+        let assets = members.into_iter().map(|id| (id.clone(), line(id.as_str()))).collect();
+        let (negotiation, links) = (line("negotiation"), line("links"));
+        Self { clock, assets, negotiation, links, _screen: screen }
+    }
+
+    fn clear(self) {
+        self.clock.finish_and_clear();
+        for bar in self.assets.values().chain([&self.negotiation, &self.links]) {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn soc_kwh(telemetry: &mesh_adapters::Telemetry) -> f64 {
+    use mesh_adapters::Telemetry;
+    match telemetry {
+        Telemetry::Habitat(habitat) => habitat.soc_kwh.value(),
+        Telemetry::Rover(rover) => rover.soc_kwh.value(),
+        Telemetry::Satellite(satellite) => satellite.soc_kwh.value(),
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the templates stand in this file and are well formed")
+}
+
+const DRAWS_PER_S: u8 = 12;

@@ -1,0 +1,364 @@
+//! report.html: the report for people, one file that needs nothing else and runs no script.
+
+use crate::chart::{Axis, LineChart, Series, Timeline, escaped};
+use crate::report::{Assertion, Courses, NegotiationCourse, Relation, Report, RoundCourse, Status};
+use mesh_model::{AssetId, MissionTime};
+use std::fmt::Write;
+
+/// The page.
+pub fn page(report: &Report, courses: &Courses) -> String {
+    let mut html = format!(
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+         <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\
+         <title>{} · seed {}</title><style>{STYLE}</style></head><body>\n",
+        escaped(report.scenario.as_str()),
+        report.seed
+    );
+    header(report, &mut html);
+    assertions(report, &mut html);
+    assets(report, &mut html);
+    batteries(report, courses, &mut html);
+    links(report, courses, &mut html);
+    blackout(report, &mut html);
+    for negotiation in &courses.negotiations {
+        convergence(report, negotiation, &mut html);
+    }
+    plans(report, &mut html);
+    audit(report, &mut html);
+    html.push_str("</body></html>\n");
+    html
+}
+
+fn header(report: &Report, html: &mut String) {
+    let (class, verdict) = match (report.status, report.interrupted) {
+        (Status::Pass, _) => ("good", "pass"),
+        (Status::Fail, false) => ("bad", "fail"),
+        (Status::Fail, true) => ("bad", "interrupted"),
+    };
+    let optimum = report.plan.optimum.map_or("not flown".to_owned(), |optimum| number(optimum, 3));
+    let memory = match report.rss_bytes_max {
+        0 => "unknown".to_owned(),
+        bytes => format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20)),
+    };
+    let _ = write!(
+        html,
+        "<header><h1>{} <span class=\"badge {class}\">{verdict}</span></h1><p class=\"sub\">{} · seed {} · \
+         CosmosMesh {}</p></header><dl class=\"figures\">",
+        escaped(report.scenario.as_str()),
+        escaped(&report.title),
+        report.seed,
+        escaped(&report.program)
+    );
+    for (name, value) in [
+        ("mission time", clock(report.mission_s)),
+        ("wall time", format!("{:.1} s", report.wall_s)),
+        ("memory", memory),
+        ("cost as flown", number(report.plan.cost, 3)),
+        ("central optimum", optimum),
+        ("worst certified gap", format!("{:.1e}", report.plan.certified_gap)),
+        ("plans, rounds", format!("{}, {}", report.plan.adopted, report.plan.rounds)),
+        ("most bytes by one asset", grouped(report.bytes_per_asset_max)),
+    ] {
+        let _ = write!(html, "<div><dt>{name}</dt><dd>{value}</dd></div>");
+    }
+    html.push_str("</dl>\n");
+}
+
+fn assertions(report: &Report, html: &mut String) {
+    html.push_str("<section><h2>What had to hold</h2>");
+    let rows = report.assertions.iter().map(|assertion| {
+        let verdict = if assertion.holds { "<td class=\"good\">holds</td>" } else { "<td class=\"bad\">fails</td>" };
+        format!(
+            "{verdict}<td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>",
+            escaped(&assertion.name.replace('_', " ")),
+            assertion.value.map_or("nothing".to_owned(), |value| with_unit(value, assertion)),
+            limit(assertion)
+        )
+    });
+    table(&["", "assertion", "measured|n", "limit|n"], rows, html);
+    html.push_str("</section>\n");
+}
+
+fn assets(report: &Report, html: &mut String) {
+    html.push_str("<section><h2>Assets</h2>");
+    let optional = |value: Option<f64>| value.map_or("–".to_owned(), |value| number(value, 2));
+    let rows = report.assets.iter().map(|asset| {
+        format!(
+            "<td>{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
+             <td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>",
+            asset.id,
+            escaped(&asset.kind),
+            optional(asset.energy_kwh),
+            optional(asset.soc_kwh_min),
+            optional(asset.reserve_kwh),
+            asset.plans_adopted,
+            clock(asset.outage_s_max),
+            grouped(asset.bytes_sent),
+            asset.log_entries
+        )
+    });
+    let columns = [
+        "asset",
+        "kind",
+        "energy, kWh|n",
+        "lowest charge, kWh|n",
+        "reserve, kWh|n",
+        "plans|n",
+        "longest outage|n",
+        "bytes|n",
+        "entries|n",
+    ];
+    table(&columns, rows, html);
+    html.push_str("</section>\n");
+}
+
+fn batteries(report: &Report, courses: &Courses, html: &mut String) {
+    html.push_str("<section><h2>Batteries</h2><div class=\"charts\">");
+    for battery in &courses.batteries {
+        let chart = LineChart {
+            title: &format!("Energy in the battery of {}", battery.asset),
+            x_label: "mission time, h",
+            y_label: &format!("{}, kWh", battery.asset),
+            x_range: (0.0, hours(report.mission_s)),
+            y_axis: Axis::Linear(0.0, battery.capacity_kwh),
+            series: vec![Series { name: "energy", points: battery.points.clone(), dots: false }],
+            limit: Some((battery.reserve_kwh, "reserve")),
+            shade: shade(report),
+        };
+        let _ = write!(html, "<figure>{}</figure>", chart.to_svg());
+    }
+    html.push_str("</div></section>\n");
+}
+
+fn links(report: &Report, courses: &Courses, html: &mut String) {
+    if courses.links.is_empty() {
+        return;
+    }
+    let timeline = Timeline {
+        title: "When each link was up",
+        end_h: hours(report.mission_s),
+        rows: courses.links.iter().map(|link| (link.name.as_str(), link.up.as_slice())).collect(),
+        shade: shade(report),
+    };
+    let _ = writeln!(html, "<section><h2>Links</h2><figure>{}</figure></section>", timeline.to_svg());
+}
+
+fn blackout(report: &Report, html: &mut String) {
+    let blackout = &report.blackout;
+    html.push_str("<section><h2>Blackout</h2>");
+    let Some(asset) = &blackout.asset else {
+        html.push_str("<p>No asset was cut off from the others.</p></section>\n");
+        return;
+    };
+    let rounds = match blackout.reconverge_rounds {
+        Some(rounds) => format!(
+            "After it the fleet re-converged in {rounds} rounds; the first, cold plan took {}.",
+            report.plan.first_plan_rounds
+        ),
+        None => "The fleet did not re-converge after it.".to_owned(),
+    };
+    let _ = write!(
+        html,
+        "<p><b>{asset}</b> was cut off from {} for {} (h:m:s) and flew its last agreed plan; for {} of that another asset \
+         still saw the relay. The others adopted {} plans meanwhile. {rounds}</p>",
+        clock(blackout.from_s),
+        clock(blackout.mission_s),
+        clock(blackout.overlap_s),
+        blackout.plans_within
+    );
+    if !blackout.comparison.is_empty() {
+        let rows = blackout.comparison.iter().map(|row| {
+            format!(
+                "<td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td>{}</td>",
+                escaped(&row.figure),
+                number(row.planning, 4),
+                number(row.holding, 4),
+                number(row.planning - row.holding, 4),
+                escaped(&row.unit)
+            )
+        });
+        table(&["figure", "planning on|n", "holding the last plan|n", "difference|n", "unit"], rows, html);
+    }
+    html.push_str("</section>\n");
+}
+
+fn convergence(report: &Report, negotiation: &NegotiationCourse, html: &mut String) {
+    let pick = |value: fn(&RoundCourse) -> Option<f64>| -> Vec<(f64, f64)> {
+        negotiation.rounds.iter().filter_map(|row| value(row).map(|value| (f64::from(row.round), value))).collect()
+    };
+    let limit = report.assertions.iter().find(|assertion| assertion.name == GAP_ASSERTION).map(|gap| gap.limit);
+    let chart = LineChart {
+        title: &format!("{}: residuals and certified gap by round", negotiation.title),
+        x_label: "round",
+        y_label: "relative",
+        x_range: (0.0, negotiation.rounds.last().map_or(1.0, |row| f64::from(row.round).max(1.0))),
+        y_axis: Axis::Logarithmic,
+        series: vec![
+            Series { name: "primal residual", points: pick(|row| Some(row.primal)), dots: false },
+            Series { name: "dual residual", points: pick(|row| Some(row.dual)), dots: false },
+            Series { name: "certified gap", points: pick(|row| row.gap), dots: true },
+        ],
+        limit: limit.map(|limit| (limit, "gap to certify")),
+        shade: None,
+    };
+    let title = escaped(&negotiation.title);
+    let _ = writeln!(html, "<section><h2>Convergence: {title}</h2><figure>{}</figure></section>", chart.to_svg());
+}
+
+fn plans(report: &Report, html: &mut String) {
+    html.push_str("<section><h2>Plans</h2><div class=\"scroll\">");
+    let rows = report.plans.iter().map(|plan| {
+        let members: Vec<&str> = plan.members.iter().map(AssetId::as_str).collect();
+        format!(
+            "<td class=\"n\">{}.{}</td><td class=\"n\">{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
+             <td class=\"n\">{:.1e}</td><td class=\"n\">{:.1e}</td><td class=\"n\">{:.1e}</td><td class=\"n\">{}</td>",
+            plan.plan,
+            plan.epoch,
+            clock(plan.time_s),
+            members.join(", "),
+            plan.rounds,
+            number(plan.cost, 3),
+            plan.gap,
+            plan.primal,
+            plan.dual,
+            plan.prices
+        )
+    });
+    let columns = [
+        "plan|n",
+        "certified at|n",
+        "agreed by",
+        "rounds|n",
+        "cost|n",
+        "gap|n",
+        "primal|n",
+        "dual|n",
+        "prices not 0|n",
+    ];
+    table(&columns, rows, html);
+    html.push_str("</div></section>\n");
+}
+
+fn audit(report: &Report, html: &mut String) {
+    let (class, verdict) = if report.audit.verified { ("good", "verified") } else { ("bad", "not verified") };
+    let _ = writeln!(
+        html,
+        "<section><h2>Audit <span class=\"badge {class}\">{verdict}</span></h2><p>{} signed log entries were read back from \
+         the files and checked: signatures, hash chains, and the arithmetic of every certificate. To check them again: \
+         <code>cosmosmesh audit verify RUN</code>; to re-execute the mission from its recordings: <code>cosmosmesh replay \
+         RUN</code>.</p><p class=\"hash\">state hash {}</p></section>",
+        report.audit.entries, report.state_hash
+    );
+}
+
+/// A table; `|n` at the end of a heading makes it one over numbers.
+fn table(headings: &[&str], rows: impl Iterator<Item = String>, html: &mut String) {
+    html.push_str("<table><thead><tr>");
+    for heading in headings {
+        let _ = match heading.strip_suffix("|n") {
+            Some(text) => write!(html, "<th class=\"n\">{text}</th>"),
+            None => write!(html, "<th>{heading}</th>"),
+        };
+    }
+    html.push_str("</tr></thead><tbody>");
+    for row in rows {
+        let _ = write!(html, "<tr>{row}</tr>");
+    }
+    html.push_str("</tbody></table>");
+}
+
+fn shade(report: &Report) -> Option<(f64, f64, &'static str)> {
+    let blackout = &report.blackout;
+    blackout.asset.as_ref().map(|_| {
+        let from = hours(blackout.from_s);
+        (from, from + hours(blackout.mission_s), "blackout")
+    })
+}
+
+fn limit(assertion: &Assertion) -> String {
+    let sign = match assertion.relation {
+        Relation::AtLeast => "≥",
+        Relation::AtMost => "≤",
+    };
+    format!("{sign} {}", with_unit(assertion.limit, assertion))
+}
+
+fn with_unit(value: f64, assertion: &Assertion) -> String {
+    format!("{} {}", figure(value), escaped(&assertion.unit)).trim_end().to_owned()
+}
+
+/// A number in few characters, whatever its size.
+fn figure(value: f64) -> String {
+    if value != 0.0 && (value.abs() < 1e-3 || value.abs() >= 1e7) { format!("{value:.1e}") } else { number(value, 4) }
+}
+
+fn number(value: f64, decimals: usize) -> String {
+    let text = format!("{value:.decimals$}");
+    let trimmed = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    if trimmed == "-0" { "0".to_owned() } else { trimmed.replace('-', "−") }
+}
+
+fn grouped(value: u64) -> String {
+    let digits = value.to_string();
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap_or_default()).collect();
+    groups.join("\u{202f}")
+}
+
+fn hours(seconds: f64) -> f64 {
+    seconds / 3600.0
+}
+
+fn clock(seconds: f64) -> String {
+    // A negative or absurd number of seconds becomes the nearest that a clock can show.
+    MissionTime::from_s(seconds as u64).to_string()
+}
+
+/// The assertion whose limit is drawn into the convergence charts.
+pub const GAP_ASSERTION: &str = "gap_certified";
+
+const STYLE: &str = include_str!("report_page.css");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn the_page_is_one_file_that_loads_nothing_and_escapes_all() {
+        let html = page(&sample::report(), &sample::courses());
+        for forbidden in ["<script", "http://", "https://", "src=", "<link", "@import", "url(", "<south>", "NaN"] {
+            assert!(!html.contains(forbidden), "{forbidden} in the page");
+        }
+        for needed in
+            ["&lt;south&gt;", "lunar_base", "rover", "gap certified", "1e-4", "verified", "re-converged in 22"]
+        {
+            assert!(html.contains(needed), "{needed} is missing");
+        }
+        assert_eq!(html.matches("<svg").count(), 5);
+        for element in ["table", "section", "svg", "figure", "div"] {
+            let (open, close) = (format!("<{element}"), format!("</{element}>"));
+            assert_eq!(html.matches(&open).count(), html.matches(&close).count(), "{element}");
+        }
+    }
+
+    #[test]
+    fn a_failed_mission_without_a_blackout_has_a_page_too() {
+        let mut report = sample::report();
+        report.status = Status::Fail;
+        report.blackout.asset = None;
+        report.plan.optimum = None;
+        let html = page(&report, &Courses::default());
+        assert!(html.contains(">fail<") && html.contains("No asset was cut off") && html.contains("not flown"));
+    }
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!(number(-0.0001, 2), "0");
+        assert_eq!(number(1200.0, 0), "1200");
+        assert_eq!(figure(3.2e-5), "3.2e-5");
+        assert_eq!(grouped(1_234_567), "1\u{202f}234\u{202f}567");
+        assert_eq!(grouped(12), "12");
+    }
+}
