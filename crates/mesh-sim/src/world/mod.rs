@@ -111,8 +111,8 @@ impl World {
     pub fn advance(&mut self, to: MissionTime) {
         while self.now < to {
             if self.flows.is_none() {
-                self.take_up_schedules();
                 self.flows = Some(self.step_flows());
+                self.take_up_schedules();
             }
             let end = self.step_start().plus_s(u64::from(self.step_s));
             self.now = to.min(end);
@@ -133,11 +133,7 @@ impl World {
         // At a boundary nothing flows yet: the sensors see what the held schedules will do.
         let rates = match &self.flows {
             Some(step) => *step.rates.get(asset)?,
-            None => {
-                let mut ahead = self.clone();
-                ahead.take_up_schedules();
-                *ahead.step_flows().rates.get(asset)?
-            }
+            None => self.step_flows().rates.get(asset).copied().unwrap_or_default(),
         };
         let time = self.now;
         Some(match self.vehicles.get(asset)? {
@@ -250,7 +246,8 @@ impl World {
 
     /// What a vehicle is told to do in the present step.
     fn setpoint(&self, asset: &AssetId) -> Setpoint {
-        let schedule = self.held[asset].current.as_ref();
+        let held = &self.held[asset];
+        let schedule = held.next.as_ref().filter(|next| next.window.start <= self.now).or(held.current.as_ref());
         let idle = self.vehicles[asset].idle();
         let told = schedule.and_then(|schedule| {
             let step = schedule.window.step_at(self.step_start())?;
