@@ -1,1 +1,7 @@
-//! Cross-crate tests.
+//! Tests that need more than one crate.
+
+mod golden;
+mod hardship;
+mod lying_peer;
+mod mission;
+mod referee;

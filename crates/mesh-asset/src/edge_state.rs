@@ -156,6 +156,16 @@ impl EdgeEnd {
         keep(&mut self.heard, round, reflected);
     }
 
+    /// Whether the neighbour's message of `round` has come.
+    pub(crate) fn has_heard(&self, round: u32) -> bool {
+        self.heard.contains_key(&round)
+    }
+
+    /// What this end said in `round`, while it is kept.
+    pub(crate) fn said(&self, round: u32) -> Option<&[f64]> {
+        self.said.get(&round).map(Vec::as_slice)
+    }
+
     /// The newest round heard from the neighbour.
     pub(crate) fn newest_heard(&self) -> Option<u32> {
         self.heard.last_key_value().map(|(round, _)| *round)

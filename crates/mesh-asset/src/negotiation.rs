@@ -3,7 +3,8 @@
 //!
 //! Round 0 is the exchange of ranges. In round r every end solves, says its reflected state and waits for its
 //! neighbours' messages of the same round; the pairs define the candidate of r. A neighbour that stays silent past the
-//! patience is skipped for that round.
+//! patience is skipped for that round: the edge core converges all the same. Only in a [checked](is_checked) round, whose
+//! candidate everybody evaluates, a missing message is asked for by saying one's own again, and answered in kind.
 
 use crate::edge_state::{Agreed, Candidate, EdgeEnd, candidate_hash};
 use crate::local::LocalSolve;
@@ -33,6 +34,8 @@ pub(crate) struct Negotiation {
     round: u32,
     /// Evaluated candidates, newest last.
     held: VecDeque<Held>,
+    /// The newest report to the planner.
+    report: Option<RoundReport>,
     /// When to go on without the neighbours that are silent.
     pub(crate) deadline: Option<MissionTime>,
 }
@@ -102,6 +105,7 @@ impl Negotiation {
             local: None,
             round: 0,
             held: VecDeque::new(),
+            report: None,
             deadline: Some(now.plus_s(patience_s)),
         }
     }
@@ -158,7 +162,15 @@ impl Negotiation {
         if dual.reflected.len() != steps || dual.round > self.round + ROUNDS_AHEAD_MAX {
             return Ok(());
         }
-        self.edges[index].hear(dual.round, Real::values(&dual.reflected));
+        let edge = &mut self.edges[index];
+        if is_checked(dual.round) && edge.has_heard(dual.round) {
+            // Said again, so the neighbour lacks this end's message of that round.
+            if let Some(reflected) = edge.said(dual.round).map(<[f64]>::to_vec) {
+                out.push(self.round_saying(index, dual.round, &reflected)?);
+            }
+            return Ok(());
+        }
+        edge.hear(dual.round, Real::values(&dual.reflected));
         if self.local.is_some() && self.deadline.is_some() && self.all_heard() {
             self.close_round(now, out)?;
         }
@@ -170,13 +182,20 @@ impl Negotiation {
         if self.deadline.is_none_or(|deadline| now < deadline) {
             return Ok(());
         }
-        if self.local.is_some() {
+        if self.local.is_some() && !is_checked(self.round) {
             return self.close_round(now, out);
         }
         self.deadline = Some(now.plus_s(self.patience_s));
         for index in 0..self.edges.len() {
-            if !self.edges[index].met {
-                self.say_range(index, out)?;
+            let edge = &self.edges[index];
+            if self.local.is_none() {
+                if !edge.met {
+                    self.say_range(index, out)?;
+                }
+            } else if !edge.has_heard(self.round)
+                && let Some(reflected) = edge.said(self.round).map(<[f64]>::to_vec)
+            {
+                out.push(self.round_saying(index, self.round, &reflected)?);
             }
         }
         Ok(())
@@ -218,6 +237,9 @@ impl Negotiation {
     }
 
     fn all_heard(&self) -> bool {
+        if is_checked(self.round) {
+            return self.edges.iter().all(|edge| edge.has_heard(self.round));
+        }
         self.edges.is_empty() || self.round_of_all() >= Some(self.round)
     }
 
@@ -255,45 +277,33 @@ impl Negotiation {
     fn say_round(&mut self, now: MissionTime, out: &mut Vec<Saying>) -> Result<(), Unable> {
         let Some(local) = &mut self.local else { return Ok(()) };
         let values = local.step(&self.edges)?;
-        for edge in &mut self.edges {
-            let reflected = edge.say(self.round, &values);
-            let dual = DualVariables {
-                epoch: self.opening.epoch.clone(),
-                edge: edge.edge.clone(),
-                round: self.round,
-                reflected: Real::all(&reflected).map_err(|_| Unable::NotFinite)?,
-            };
-            out.push((edge.neighbour.clone(), Payload::Dual(dual)));
+        for index in 0..self.edges.len() {
+            let reflected = self.edges[index].say(self.round, &values);
+            out.push(self.round_saying(index, self.round, &reflected)?);
         }
         self.deadline = Some(now.plus_s(self.patience_s));
         Ok(())
     }
 
-    /// Ends the round with whatever was heard: report on it, absorb, and begin the next.
+    fn round_saying(&self, index: usize, round: u32, reflected: &[f64]) -> Result<Saying, Unable> {
+        let edge = &self.edges[index];
+        let dual = DualVariables {
+            epoch: self.opening.epoch.clone(),
+            edge: edge.edge.clone(),
+            round,
+            reflected: Real::all(reflected).map_err(|_| Unable::NotFinite)?,
+        };
+        Ok((edge.neighbour.clone(), Payload::Dual(dual)))
+    }
+
+    /// Ends the round with whatever was heard: absorb it and begin the next. The planner is told of a checked round, and
+    /// told again a little later, for a report may be lost.
     fn close_round(&mut self, now: MissionTime, out: &mut Vec<Saying>) -> Result<(), Unable> {
-        let mut candidates = Vec::new();
-        let mut sum = Residuals::default();
-        for edge in &self.edges {
-            if let Some((candidate, residuals)) = edge.candidate(self.round) {
-                candidates.push(candidate);
-                sum.primal_squared += residuals.primal_squared;
-                sum.dual_squared += residuals.dual_squared;
-                sum.scale_squared += residuals.scale_squared;
-            }
-        }
-        if candidates.len() == self.edges.len() {
-            let due = self.edges.is_empty() || self.round % EVALUATE_EVERY == 0;
-            let evaluation = if due { Some(self.evaluate(&candidates)?) } else { None };
-            let real = |value: f64| Real::new(value).map_err(|_| Unable::NotFinite);
-            let report = RoundReport {
-                epoch: self.opening.epoch.clone(),
-                round: self.round,
-                primal_squared: real(sum.primal_squared)?,
-                dual_squared: real(sum.dual_squared)?,
-                scale_squared: real(sum.scale_squared)?,
-                evaluation,
-            };
-            out.push((self.planner.clone(), Payload::Report(report)));
+        if is_checked(self.round) || self.edges.is_empty() {
+            self.report = self.check_round()?;
+            out.extend(self.report.clone().map(|report| (self.planner.clone(), Payload::Report(report))));
+        } else if self.round % CHECK_EVERY == REPORT_AGAIN {
+            out.extend(self.report.clone().map(|report| (self.planner.clone(), Payload::Report(report))));
         }
         if self.edges.is_empty() {
             self.deadline = None;
@@ -306,6 +316,28 @@ impl Negotiation {
         self.round = (self.round + 1).max(self.round_of_all().unwrap_or(0));
         self.say_round(now, out)?;
         if self.all_heard() { self.close_round(now, out) } else { Ok(()) }
+    }
+
+    /// The numbers of a round for the planner; none if a neighbour's message of this round is missing after all.
+    fn check_round(&mut self) -> Result<Option<RoundReport>, Unable> {
+        let mut candidates = Vec::new();
+        let mut sum = Residuals::default();
+        for edge in &self.edges {
+            let Some((candidate, residuals)) = edge.candidate(self.round) else { return Ok(None) };
+            candidates.push(candidate);
+            sum.primal_squared += residuals.primal_squared;
+            sum.dual_squared += residuals.dual_squared;
+            sum.scale_squared += residuals.scale_squared;
+        }
+        let real = |value: f64| Real::new(value).map_err(|_| Unable::NotFinite);
+        Ok(Some(RoundReport {
+            epoch: self.opening.epoch.clone(),
+            round: self.round,
+            primal_squared: real(sum.primal_squared)?,
+            dual_squared: real(sum.dual_squared)?,
+            scale_squared: real(sum.scale_squared)?,
+            evaluation: self.evaluate(&candidates)?,
+        }))
     }
 
     /// The two numbers for a candidate: what this member's best plan with exactly these flows costs, and what no plan
@@ -329,7 +361,6 @@ impl Negotiation {
             lower: real(bound)?,
         };
         let evaluation = Evaluation {
-            round: self.round,
             candidate: held.agreements.iter().map(|a| (a.edge.clone(), candidate_hash(a))).collect(),
             upper: held.upper,
             lower: held.lower,
@@ -342,8 +373,16 @@ impl Negotiation {
     }
 }
 
-/// An evaluation costs two local solves; every other round keeps its share of the work at about half.
-const EVALUATE_EVERY: u32 = 2;
+/// Whether the candidate of this round is evaluated by every member.
+fn is_checked(round: u32) -> bool {
+    round > 0 && round % CHECK_EVERY == 0
+}
+
+/// An evaluation costs two local solves, and a checked round waits for what is lost: one round in four is a fair price
+/// for stopping at most three rounds late.
+const CHECK_EVERY: u32 = 4;
+/// Rounds after a checked one in which its report is said again.
+const REPORT_AGAIN: u32 = 2;
 /// The planner's pick comes two ticks after the reports; the rest is room for loss.
 const EVALUATIONS_HELD: usize = 16;
 /// Nobody can be further ahead while both ends wait for each other; bounds what a lying neighbour can store here.

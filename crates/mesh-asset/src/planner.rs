@@ -55,6 +55,7 @@ struct Pick {
 struct Verdict {
     primal: f64,
     dual: f64,
+    /// Certified relative gap; none if the two ends of an edge name different candidates.
     gap: Option<f64>,
 }
 
@@ -328,32 +329,29 @@ impl Planning {
         }
     }
 
-    /// Sums in id order; `None` until every member has reported the round. There is a gap only if every member has
-    /// evaluated the round's candidate and both ends of every edge name the same one.
+    /// Sums in id order; `None` until every member has reported the round. There is a gap only if both ends of
+    /// every edge name the same candidate.
     fn verdict(&self, round: u32) -> Option<Verdict> {
         let reports = self.reports.get(&round)?;
         if reports.len() < self.opening.members.len() {
             return None;
         }
         let (mut primal, mut dual, mut scale) = (0.0, 0.0, 0.0);
-        let (mut upper, mut lower, mut evaluated) = (0.0, 0.0, true);
+        let (mut upper, mut lower, mut alike) = (0.0, 0.0, true);
         let mut named: BTreeMap<_, Hash> = BTreeMap::new();
         for report in reports.values() {
             primal += report.primal_squared.value();
             dual += report.dual_squared.value();
             scale += report.scale_squared.value();
-            let Some(evaluation) = &report.evaluation else {
-                evaluated = false;
-                continue;
-            };
+            let evaluation = &report.evaluation;
             upper += evaluation.upper.value();
             lower += evaluation.lower.value();
             for (edge, hash) in &evaluation.candidate {
-                evaluated &= named.insert(edge.clone(), *hash).is_none_or(|other| other == *hash);
+                alike &= named.insert(edge.clone(), *hash).is_none_or(|other| other == *hash);
             }
         }
         let relative = |sum: f64| if scale > 0.0 { (sum / scale).sqrt() } else { 0.0 };
-        let gap = evaluated.then(|| relative_gap(upper, lower));
+        let gap = alike.then(|| relative_gap(upper, lower));
         Some(Verdict { primal: relative(primal), dual: relative(dual), gap })
     }
 

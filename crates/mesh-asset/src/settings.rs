@@ -59,7 +59,7 @@ pub enum Misuse {
     Idle(AssetId),
 }
 
-/// A message takes one tick; three more leave room for a longer path and for a resend.
-const PATIENCE_TICKS: u64 = 4;
-const SILENCE_TICKS: u64 = 20;
+/// A message takes one tick, on a long path two.
+const PATIENCE_TICKS: u64 = 3;
+const SILENCE_TICKS: u64 = 40;
 const LIVE_TICKS: u64 = 300;

@@ -105,9 +105,12 @@ fn subject() -> impl Strategy<Value = AuditSubject> {
 }
 
 fn report() -> impl Strategy<Value = RoundReport> {
-    let evaluation = (any::<u32>(), vec((edge(), hash()), 0..3), real(), real())
-        .prop_map(|(round, candidate, upper, lower)| Evaluation { round, candidate, upper, lower });
-    (epoch(), any::<u32>(), real(), real(), real(), proptest::option::of(evaluation)).prop_map(
+    let evaluation = (vec((edge(), hash()), 0..3), real(), real()).prop_map(|(candidate, upper, lower)| Evaluation {
+        candidate,
+        upper,
+        lower,
+    });
+    (epoch(), any::<u32>(), real(), real(), real(), evaluation).prop_map(
         |(epoch, round, primal_squared, dual_squared, scale_squared, evaluation)| RoundReport {
             epoch,
             round,

@@ -54,7 +54,8 @@ pub struct DualVariables {
     pub reflected: Vec<Real>,
 }
 
-/// What a member tells the planner after a round: norms and bounds, never a variable of its own.
+/// What a member tells the planner about a round whose candidate it evaluated: norms and bounds, never a variable of its
+/// own.
 #[derive(Debug, Clone, PartialEq, BorshSerialize, BorshDeserialize)]
 pub struct RoundReport {
     /// The epoch.
@@ -67,15 +68,13 @@ pub struct RoundReport {
     pub dual_squared: Real,
     /// Squared weighted norm of the flows, the scale of the two above.
     pub scale_squared: Real,
-    /// The member's bounds on the candidate of an earlier round.
-    pub evaluation: Option<Evaluation>,
+    /// The member's bounds on the round's candidate.
+    pub evaluation: Evaluation,
 }
 
 /// A member's two numbers for the candidate (flows and prices) of one round.
 #[derive(Debug, Clone, PartialEq, BorshSerialize, BorshDeserialize)]
 pub struct Evaluation {
-    /// The round whose messages define the candidate.
-    pub round: u32,
     /// Hash over the candidate's flows and prices on the member's edges, one an edge in edge order: both ends must
     /// name the same.
     pub candidate: Vec<(Edge, Hash)>,

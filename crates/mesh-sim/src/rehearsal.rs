@@ -4,6 +4,7 @@
 use crate::almanac::Almanac;
 use crate::fleet::{Fleet, FleetEvent, FleetOutcome, Host, asset_seed, settings};
 use crate::scenario::Scenario;
+use mesh_adapters::Telemetry;
 use mesh_asset::{Input, Misuse};
 use mesh_identity::SecretKey;
 use mesh_model::{AssetId, Hash, MissionId, MissionTime, SignedEnvelope};
@@ -15,6 +16,8 @@ pub struct Rehearsal {
     keys: BTreeMap<AssetId, SecretKey>,
     /// The log entries of each member.
     pub logs: BTreeMap<AssetId, Vec<SignedEnvelope>>,
+    /// What the sensors of each vehicle said, and when.
+    pub telemetry: BTreeMap<(MissionTime, AssetId), Telemetry>,
     /// What was refused, as text, the first [`REFUSALS_KEPT`].
     pub refusals: Vec<(MissionTime, AssetId, String)>,
 }
@@ -27,6 +30,7 @@ impl Rehearsal {
         Self {
             keys: members.iter().map(|member| (member.clone(), key(member))).collect(),
             logs: members.iter().map(|member| (member.clone(), Vec::new())).collect(),
+            telemetry: BTreeMap::new(),
             refusals: Vec::new(),
         }
     }
@@ -49,7 +53,10 @@ impl Host for Rehearsal {
         Ok(())
     }
 
-    fn record(&mut self, _asset: &AssetId, _now: MissionTime, _input: &Input) -> Result<(), Infallible> {
+    fn record(&mut self, asset: &AssetId, now: MissionTime, input: &Input) -> Result<(), Infallible> {
+        if let Input::Telemetry(telemetry) = input {
+            self.telemetry.insert((now, asset.clone()), telemetry.clone());
+        }
         Ok(())
     }
 

@@ -1,0 +1,39 @@
+//! The certificates against the referee: of every plan that all agreed, the true optimum of the composed problem lies
+//! between the two certified bounds, and the settings of the search are met.
+
+use crate::mission::{flown, lunar_base};
+use mesh_adapters::Adapter;
+use mesh_bench::CentralPlanner;
+use mesh_model::LocalProblem;
+use mesh_sim::Almanac;
+
+#[test]
+fn the_optimum_lies_within_the_certified_bounds_of_every_plan_of_all() {
+    let scenario = lunar_base();
+    let contract = scenario.contract();
+    let almanac = Almanac::new(&scenario);
+    let (outcome, host) = flown();
+    let mut checked = 0;
+    for plan in &outcome.journal.plans {
+        let certificate = &plan.certificate;
+        if certificate.attestations.len() < scenario.assets.len() {
+            continue;
+        }
+        let problem = |id: &mesh_model::AssetId| -> LocalProblem {
+            let settings = almanac.settings(id).expect("every vehicle has settings").clone();
+            let telemetry = &host.telemetry[&(plan.opened, id.clone())];
+            let adapter = Adapter::new(id.clone(), settings, contract.edges_of(id));
+            adapter.problem(telemetry, certificate.window).expect("the problem that the asset stated")
+        };
+        let problems: Vec<LocalProblem> = scenario.assets.iter().map(|asset| problem(&asset.id)).collect();
+        for (problem, attestation) in problems.iter().zip(&certificate.attestations) {
+            assert_eq!(mesh_model::Canonical::hash(problem), attestation.problem, "{} attested another", problem.asset);
+        }
+        let optimum = CentralPlanner.plan(&problems).expect("the composed problem has a solution").cost;
+        let (lower, upper) = (certificate.lower.value(), certificate.upper.value());
+        let slack = 1e-6 * upper.abs();
+        assert!(lower <= optimum + slack && optimum <= upper + slack, "{lower} <= {optimum} <= {upper}");
+        checked += 1;
+    }
+    assert!(checked >= 10, "only {checked} plans of all");
+}
