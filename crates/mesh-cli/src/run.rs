@@ -69,7 +69,7 @@ pub fn run(arguments: &Arguments) -> Result<Verdict, Failure> {
 /// The table at the end of a mission.
 fn show(report: &Report, run: &RunFolder) {
     let mut assets =
-        Table::new(&["asset", "energy kWh", "lowest kWh", "reserve kWh", "longest outage", "bytes", "entries"]);
+        Table::of_figures(&["asset", "energy kWh", "lowest kWh", "reserve kWh", "longest outage", "bytes", "entries"]);
     let number = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.2}"));
     for asset in &report.assets {
         assets.row([
@@ -84,7 +84,7 @@ fn show(report: &Report, run: &RunFolder) {
     }
     output::line(&assets.to_text());
 
-    let mut assertions = Table::new(&["assertion", "", "measured", "", "limit", "unit"]);
+    let mut assertions = Table::of_figures(&["assertion", "", "measured", "", "limit", "unit"]);
     for assertion in &report.assertions {
         assertions.row([
             assertion.name.clone(),
@@ -102,7 +102,7 @@ fn show(report: &Report, run: &RunFolder) {
 
     let plan = &report.plan;
     let optimum = plan.optimum.map_or("not flown".to_owned(), |optimum| format!("{optimum:.3}"));
-    let mut facts = Table::new(&["mission", ""]);
+    let mut facts = Table::of_texts(&["mission", ""]);
     for (name, value) in [
         ("cost as flown", format!("{:.3}", plan.cost)),
         ("central optimum", optimum),

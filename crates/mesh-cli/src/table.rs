@@ -4,12 +4,19 @@
 pub struct Table {
     headings: Vec<&'static str>,
     rows: Vec<Vec<String>>,
+    /// Columns from this one on are aligned to the right.
+    right_from: usize,
 }
 
 impl Table {
-    /// A table with these columns. The first is aligned to the left, all others to the right.
-    pub fn new(headings: &[&'static str]) -> Self {
-        Self { headings: headings.to_vec(), rows: Vec::new() }
+    /// A table of figures: the first column is aligned to the left, all others to the right.
+    pub fn of_figures(headings: &[&'static str]) -> Self {
+        Self { headings: headings.to_vec(), rows: Vec::new(), right_from: 1 }
+    }
+
+    /// A table of texts, all aligned to the left.
+    pub fn of_texts(headings: &[&'static str]) -> Self {
+        Self { right_from: headings.len(), ..Self::of_figures(headings) }
     }
 
     /// Adds a row; cells beyond the last column are dropped, missing ones are empty.
@@ -30,7 +37,7 @@ impl Table {
         let mut text = String::new();
         for row in std::iter::once(&headings).chain(&self.rows) {
             let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| match column {
-                0 => format!("{cell:<width$}"),
+                left if left < self.right_from => format!("{cell:<width$}"),
                 _ => format!("{cell:>width$}"),
             });
             text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
@@ -46,7 +53,7 @@ mod tests {
 
     #[test]
     fn columns_line_up() {
-        let mut table = Table::new(&["asset", "kWh"]);
+        let mut table = Table::of_figures(&["asset", "kWh"]);
         table.row(["rover".to_owned(), "1.5".to_owned()]);
         table.row(["habitat–2".to_owned()]);
         assert_eq!(table.to_text(), "asset      kWh\nrover      1.5\nhabitat–2\n");

@@ -51,6 +51,7 @@ impl Evidence<'_> {
             program: program_version().to_owned(),
             scenario: self.scenario.name.clone(),
             title: self.scenario.title.clone(),
+            scenario_hash: self.flown.written.scenario_hash,
             seed: self.seed,
             status: if is_passed { Status::Pass } else { Status::Fail },
             interrupted: outcome.interrupted,

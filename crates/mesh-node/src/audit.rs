@@ -113,6 +113,7 @@ pub fn verify(run: &RunFolder, fleet: &FleetFile, claim: Claim<'_>) -> Result<Au
         auditor.check_contents(author, log, &logs, &contract);
     }
     if let Claim::Report(report) = claim {
+        auditor.check_scenario(run, report)?;
         auditor.check_report(report, &logs, &contract, entries);
     }
     Ok(auditor.into_audit(entries))
@@ -243,6 +244,13 @@ impl Auditor {
                 _ => {}
             }
         }
+    }
+
+    fn check_scenario(&mut self, run: &RunFolder, report: &Report) -> Result<(), NodeError> {
+        if durable::file_hash(&run.scenario())? != report.scenario_hash {
+            self.find("scenario.toml", None, "not the file that was flown, by the hash in report.json");
+        }
+        Ok(())
     }
 
     fn check_report(

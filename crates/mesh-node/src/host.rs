@@ -8,7 +8,7 @@ use crate::report::RecordingFigures;
 use crate::run_folder::RunFolder;
 use crate::{durable, program_version};
 use mesh_asset::{Input, Settings};
-use mesh_model::{AssetId, Canonical, MissionTime, SignedEnvelope};
+use mesh_model::{AssetId, Canonical, Hash, MissionTime, SignedEnvelope};
 use mesh_sim::fleet::{FleetEvent, Host, asset_seed};
 use mesh_sync::{LogError, LogStore};
 use std::collections::BTreeMap;
@@ -45,6 +45,8 @@ pub struct Written {
     pub log_entries: BTreeMap<AssetId, u64>,
     /// The recordings in id order.
     pub recordings: Vec<RecordingFigures>,
+    /// SHA-256 of the scenario file beside them.
+    pub scenario_hash: Hash,
     /// How often the clock moved on.
     pub ticks: u64,
 }
@@ -77,7 +79,12 @@ impl<'a> NodeHost<'a> {
 
     /// Ends the recordings.
     pub fn finish(self) -> Result<Written, NodeError> {
-        let mut written = Written { log_entries: BTreeMap::new(), recordings: Vec::new(), ticks: self.ticks };
+        let mut written = Written {
+            log_entries: BTreeMap::new(),
+            recordings: Vec::new(),
+            scenario_hash: durable::file_hash(&self.run.scenario())?,
+            ticks: self.ticks,
+        };
         for (asset, store) in self.stores {
             let totals = store.recording.finish()?;
             written.recordings.push(RecordingFigures {

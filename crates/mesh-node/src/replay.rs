@@ -67,6 +67,11 @@ impl std::fmt::Display for Difference {
 /// Replays the run in `run`. With `fleet` the recorded public keys must be those.
 pub fn replay(run: &RunFolder, fleet: Option<&FleetFile>) -> Result<Replay, NodeError> {
     let report = Report::read(&run.report())?;
+    let scenario_hash = durable::file_hash(&run.scenario())?;
+    if scenario_hash != report.scenario_hash {
+        let recorded = format!("a file with SHA-256 {}", report.scenario_hash);
+        return Ok(Replay::broken_off(0, Difference::of_file("scenario.toml", recorded, scenario_hash.to_string())));
+    }
     let (scenario, diagnostics) = mesh_sim::scenario::parse(&durable::read_text(&run.scenario())?);
     let Some(scenario) = scenario else {
         let why = diagnostics.first().map_or(String::new(), |diagnostic| diagnostic.message.clone());
@@ -96,12 +101,7 @@ pub fn replay(run: &RunFolder, fleet: Option<&FleetFile>) -> Result<Replay, Node
                 None => compare(run, &scenario, &report, &outcome)?,
             };
             let state_hash = Some(outcome.state_hash);
-            Ok(Replay {
-                identical: difference.is_none(),
-                state_hash,
-                inputs: flight.inputs,
-                difference,
-            })
+            Ok(Replay { identical: difference.is_none(), state_hash, inputs: flight.inputs, difference })
         }
     }
 }
@@ -344,7 +344,7 @@ fn damage<T>(asset: &AssetId, read: Result<T, NodeError>) -> Result<Result<T, Bo
     match read {
         Ok(value) => Ok(Ok(value)),
         Err(NodeError::Unfit { fault, .. }) => {
-            Ok(Err(Difference::of_asset(asset, fault.to_string(), "a sound recording is needed")))
+            Ok(Err(Difference::of_asset(asset, format!("a damaged file ({fault})"), "nothing beyond that")))
         }
         Err(NodeError::Refused { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
             Ok(Err(Difference::of_asset(asset, "no such file", "a recording is needed")))

@@ -17,6 +17,8 @@ pub struct Report {
     pub scenario: FleetId,
     /// The scenario's line for people.
     pub title: String,
+    /// SHA-256 of the scenario file as it was flown.
+    pub scenario_hash: Hash,
     /// The seed.
     pub seed: u64,
     /// Whether every assertion holds and the mission ran to its end.
@@ -364,6 +366,7 @@ pub(crate) mod sample {
             program: "0.1.0".to_owned(),
             scenario: FleetId::new("lunar_base").expect("a good name"),
             title: "A day at the <south> pole".to_owned(),
+            scenario_hash: hash,
             seed: 1,
             status: Status::Pass,
             interrupted: false,

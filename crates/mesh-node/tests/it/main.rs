@@ -1,0 +1,5 @@
+//! Missions on real files: flown, audited, replayed, and tampered with.
+
+mod audit;
+mod mission;
+mod replay;

@@ -1,0 +1,88 @@
+//! A short mission in a temporary folder, and what it leaves there.
+
+use mesh_model::{AssetId, MissionTime};
+use mesh_node::assess::Evidence;
+use mesh_node::audit::{self, Audit, Claim};
+use mesh_node::plan_file::plan_file;
+use mesh_node::{FleetFolder, Flight, Observer, Replay, Report, RunFolder, durable, replay};
+use mesh_sim::fleet::FleetEvent;
+use mesh_sim::scenario;
+use std::path::Path;
+use tempfile::TempDir;
+
+/// A mission that was flown, with all its files.
+pub struct Mission {
+    /// Holds everything.
+    pub room: TempDir,
+    /// Whose keys signed.
+    pub fleet: FleetFolder,
+    /// What was left.
+    pub run: RunFolder,
+    /// What was reported.
+    pub report: Report,
+}
+
+impl Mission {
+    /// Flies the first three hours of the lunar day, in which three plans are agreed.
+    pub fn fly() -> Self {
+        Self::fly_until(u64::MAX)
+    }
+
+    /// Flies until somebody stops it after so many ticks.
+    pub fn fly_until(ticks: u64) -> Self {
+        let text = scenario::LUNAR_BASE
+            .replace("duration = \"24 h\"", "duration = \"3 h\"")
+            .replace("blackout_min = \"4 h\"", "blackout_min = \"1 h\"");
+        let (scenario, diagnostics) = scenario::parse(&text);
+        let scenario = scenario.unwrap_or_else(|| panic!("the scenario is valid: {diagnostics:?}"));
+        let room = tempfile::tempdir().expect("a temporary folder");
+        let members = scenario.contract().members;
+        let fleet = FleetFolder::open_or_create(&room.path().join("fleet"), &scenario.name, &members).expect("a fleet");
+        let run = RunFolder::create(&room.path().join("run"), &text).expect("a run folder");
+        let flown = Flight { scenario: &scenario, seed: 3, fleet: &fleet, run: &run }
+            .fly(&mut Patience { ticks_left: ticks })
+            .expect("flies");
+        let claim = Claim::Flown { interrupted: flown.outcome.interrupted };
+        let audit = audit::verify(&run, fleet.file(), claim).expect("audits");
+        let report = Evidence { scenario: &scenario, seed: 3, flown: &flown, audit: &audit, central: None }.report();
+        let plans = plan_file(scenario.name.as_str(), 3, &flown.outcome.journal.plans);
+        durable::replace_file(&run.plan(), plans.as_bytes()).expect("writes");
+        report.write(&run.report()).expect("writes");
+        Self { room, fleet, run, report }
+    }
+
+    pub fn audit(&self) -> Audit {
+        let report = Report::read(&self.run.report()).expect("reads");
+        audit::verify(&self.run, self.fleet.file(), Claim::Report(&report)).expect("audits")
+    }
+
+    pub fn replay(&self) -> Replay {
+        replay::replay(&self.run, None).expect("replays")
+    }
+
+    /// Does something to a file; `check` looks at the consequences; then the file is as it was.
+    pub fn with_altered(&self, path: &Path, alter: impl FnOnce(Vec<u8>) -> Vec<u8>, check: impl FnOnce(&Self)) {
+        let sound = std::fs::read(path).expect("reads");
+        std::fs::write(path, alter(sound.clone())).expect("writes");
+        check(self);
+        std::fs::write(path, sound).expect("writes");
+    }
+}
+
+pub fn id(name: &str) -> AssetId {
+    AssetId::new(name).expect("a good name")
+}
+
+/// Watches in silence and stops the flight after so many ticks.
+struct Patience {
+    ticks_left: u64,
+}
+
+impl Observer for Patience {
+    fn observe(&mut self, _: MissionTime, _: &FleetEvent<'_>) {}
+
+    fn stop_requested(&mut self) -> bool {
+        self.ticks_left -= 1;
+        self.ticks_left == 0
+    }
+}
