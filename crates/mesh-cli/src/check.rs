@@ -1,6 +1,7 @@
 //! `check`: whether a scenario is one.
 
 use crate::failure::{Failure, Verdict};
+use crate::feasibility;
 use crate::output;
 use crate::scenario_file::{DiagnosticJson, ScenarioFile};
 use serde::Serialize;
@@ -33,6 +34,7 @@ pub fn run(arguments: &Arguments) -> Result<Verdict, Failure> {
         file.show_diagnostics();
     }
     let Some(scenario) = file.scenario() else { return Ok(Verdict::CouldNotRun) };
+    feasibility::check(scenario)?;
     if !arguments.json {
         let timing = &scenario.timing;
         output::line(&format!(

@@ -1,6 +1,7 @@
 //! How a command ends, and how its failure is shown: what, where, what was expected, and a hint.
 
 use crate::scenario_file::ScenarioFile;
+use mesh_model::{AssetId, MissionTime};
 use mesh_node::{FlightError, NodeError};
 use mesh_sim::scenario::{Diagnostic, Severity};
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
@@ -56,6 +57,20 @@ pub enum Failure {
     /// The scenario file is none.
     #[error("{} is not a scenario", .0.path.display())]
     Scenario(Box<ScenarioFile>),
+    /// A constraint that cannot be met, whatever is planned.
+    #[error(
+        "the scenario is infeasible: {asset} cannot meet {row} in the plan from {start} on, {amount:.3} are missing"
+    )]
+    Infeasible {
+        /// Whose constraint.
+        asset: AssetId,
+        /// Which: its name and the step of the plan, counted from 0.
+        row: String,
+        /// How much is missing, in the constraint's unit: kWh, kW or Gbit.
+        amount: f64,
+        /// When the plan begins.
+        start: MissionTime,
+    },
     /// The central planner could not fly the mission, so there is nothing to compare with.
     #[error("the central planner could not fly the mission: {0}")]
     Central(String),
@@ -76,6 +91,9 @@ impl Failure {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Node(why) | Self::Flight(FlightError::Node(why)) => why.hint(),
+            Self::Infeasible { asset, .. } => Some(format!(
+                "even with calm weather and unbroken links: give {asset} more (battery, solar, time) or ask less of it"
+            )),
             Self::Scenario(_) | Self::Flight(FlightError::Misuse(_)) | Self::Signals(_) | Self::Central(_) => None,
         }
     }

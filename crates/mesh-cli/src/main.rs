@@ -3,6 +3,7 @@
 mod audit;
 mod check;
 mod failure;
+mod feasibility;
 mod flown;
 mod interrupt;
 mod output;

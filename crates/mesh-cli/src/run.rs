@@ -1,6 +1,7 @@
 //! `run`: flies a mission and writes a run folder.
 
 use crate::failure::{Failure, Verdict};
+use crate::feasibility;
 use crate::flown::{self, FlownMission};
 use crate::interrupt::Interrupt;
 use crate::output;
@@ -38,6 +39,7 @@ pub struct Arguments {
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<Verdict, Failure> {
     let (scenario, text) = ScenarioFile::read(&arguments.file)?.into_scenario()?;
+    feasibility::check(&scenario)?;
     let seed = arguments.seed.unwrap_or(scenario.seed);
     let fleet_path = fleet_folder::location(arguments.fleet.as_deref(), &scenario.name)?;
     let fleet = FleetFolder::open_or_create(&fleet_path, &scenario.name, &scenario.contract().members)?;

@@ -12,8 +12,8 @@ use tempfile::TempDir;
 
 /// A mission that was flown, with all its files.
 pub struct Mission {
-    /// Holds everything.
-    pub room: TempDir,
+    /// Holds everything, and goes when the mission does.
+    _room: TempDir,
     /// Whose keys signed.
     pub fleet: FleetFolder,
     /// What was left.
@@ -34,7 +34,8 @@ impl Mission {
             .replace("duration = \"24 h\"", "duration = \"3 h\"")
             .replace("blackout_min = \"4 h\"", "blackout_min = \"1 h\"");
         let (scenario, diagnostics) = scenario::parse(&text);
-        let scenario = scenario.unwrap_or_else(|| panic!("the scenario is valid: {diagnostics:?}"));
+        assert_eq!(diagnostics, []);
+        let scenario = scenario.expect("a file without diagnostics is a scenario");
         let room = tempfile::tempdir().expect("a temporary folder");
         let members = scenario.contract().members;
         let fleet = FleetFolder::open_or_create(&room.path().join("fleet"), &scenario.name, &members).expect("a fleet");
@@ -48,7 +49,7 @@ impl Mission {
         let plans = plan_file(scenario.name.as_str(), 3, &flown.outcome.journal.plans);
         durable::replace_file(&run.plan(), plans.as_bytes()).expect("writes");
         report.write(&run.report()).expect("writes");
-        Self { room, fleet, run, report }
+        Self { _room: room, fleet, run, report }
     }
 
     pub fn audit(&self) -> Audit {
