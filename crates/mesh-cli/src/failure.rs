@@ -61,6 +61,7 @@ pub enum Failure {
     #[error(
         "the scenario is infeasible: {asset} cannot meet {row} in the plan from {start} on, {amount:.3} are missing"
     )]
+    #[cfg_attr(not(feature = "bench"), expect(dead_code, reason = "only the referee finds this out"))]
     Infeasible {
         /// Whose constraint.
         asset: AssetId,
@@ -73,6 +74,7 @@ pub enum Failure {
     },
     /// The central planner could not fly the mission, so there is nothing to compare with.
     #[error("the central planner could not fly the mission: {0}")]
+    #[cfg_attr(not(feature = "bench"), expect(dead_code, reason = "only the referee finds this out"))]
     Central(String),
     /// The signal handler could not be set.
     #[error("cannot listen for Ctrl-C: {0}")]

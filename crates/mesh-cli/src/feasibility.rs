@@ -3,11 +3,11 @@
 
 use crate::failure::Failure;
 use mesh_sim::Scenario;
-use mesh_sim::scenario::Disturbances;
 
 /// An error if some constraint cannot be met, with the first plan in which that shows.
 #[cfg(feature = "bench")]
 pub fn check(scenario: &Scenario) -> Result<(), Failure> {
+    use mesh_sim::scenario::Disturbances;
     let calm = Scenario { disturbances: Disturbances { solar: 0.0, load: 0.0, drive: 0.0 }, ..scenario.clone() };
     let flight = mesh_bench::fly(&calm, scenario.seed).map_err(|why| Failure::Central(why.to_string()))?;
     for planned in flight.plans {
