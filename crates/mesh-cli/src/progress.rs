@@ -3,7 +3,7 @@
 use crate::interrupt::Interrupt;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mesh_asset::Event;
-use mesh_model::{AssetId, MissionTime};
+use mesh_model::{AssetId, Epoch, MissionTime};
 use mesh_node::Observer;
 use mesh_sim::fleet::FleetEvent;
 use mesh_sim::journal::LinkChange;
@@ -123,21 +123,22 @@ impl Progress {
             }
             Event::Opened { .. } => return,
             Event::Adopted(plan) => {
-                if let Some(line) = self.assets.get_mut(id) {
-                    line.epoch = format!("{}.{}", plan.epoch.plan, plan.epoch.number);
-                    line.plans += 1;
-                }
+                self.adopted(id, &plan.epoch);
                 return;
             }
-            Event::Certified { certificate, .. } => format!(
-                "plan {}.{} agreed by {}: {} rounds, cost {:.3}, gap {:.1e}",
-                certificate.epoch.plan,
-                certificate.epoch.number,
-                certificate.attestations.iter().map(|one| one.asset.as_str()).collect::<Vec<_>>().join(", "),
-                certificate.round + 1,
-                certificate.upper.value(),
-                certificate.gap.value()
-            ),
+            Event::Certified { certificate, .. } => {
+                // The planner adopts by certifying.
+                self.adopted(id, &certificate.epoch);
+                format!(
+                    "plan {}.{} agreed by {}: {} rounds, cost {:.3}, gap {:.1e}",
+                    certificate.epoch.plan,
+                    certificate.epoch.number,
+                    certificate.attestations.iter().map(|one| one.asset.as_str()).collect::<Vec<_>>().join(", "),
+                    certificate.round + 1,
+                    certificate.upper.value(),
+                    certificate.gap.value()
+                )
+            }
             Event::GivenUp { epoch, rounds } => {
                 format!("plan {}.{} given up by {id} after {rounds} rounds", epoch.plan, epoch.number)
             }
@@ -147,6 +148,13 @@ impl Progress {
             }
         };
         self.say(now, &text);
+    }
+
+    fn adopted(&mut self, id: &AssetId, epoch: &Epoch) {
+        if let Some(line) = self.assets.get_mut(id) {
+            line.epoch = format!("{}.{}", epoch.plan, epoch.number);
+            line.plans += 1;
+        }
     }
 
     fn say(&self, now: MissionTime, text: &str) {
