@@ -111,7 +111,16 @@ fn payloads() -> Vec<(&'static str, Payload)> {
             "shared",
             Payload::Shared(SharedVariables { epoch: epoch(), edge: edge(), lower: bounds(0.0), upper: bounds(3.0) }),
         ),
-        ("dual", Payload::Dual(DualVariables { epoch: epoch(), edge: edge(), round: 12, reflected: bounds(0.5) })),
+        (
+            "dual",
+            Payload::Dual(DualVariables {
+                epoch: epoch(),
+                edge: edge(),
+                round: 12,
+                reflected: bounds(0.5),
+                offered: bounds(0.25),
+            }),
+        ),
         ("report", Payload::Report(report)),
         ("proposal", Payload::Proposal(epoch(), 12)),
         ("abandon", Payload::Abandon(epoch())),

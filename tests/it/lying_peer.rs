@@ -145,7 +145,8 @@ fn garbage_forgeries_and_foreign_messages_are_refused() {
         stage.give(Input::Message { from: id("satellite"), bytes: vec![0xFF; 300] }),
         Err(PeerError::Refused(_))
     ));
-    let tampered: [(&str, fn(&mut Envelope)); 5] = [
+    type Tampering = fn(&mut Envelope);
+    let tampered: [(&str, Tampering); 5] = [
         ("wrong_fleet", |envelope| envelope.fleet = FleetId::new("mars").expect("valid")),
         ("wrong_mission", |envelope| envelope.mission = MissionId([8; 16])),
         ("stale_contract", |envelope| envelope.contract = Hash::ZERO),
@@ -225,6 +226,7 @@ fn nonsense_under_a_good_signature_is_survived() {
                             edge: edge.clone(),
                             round,
                             reflected: numbers.clone(),
+                            offered: numbers.clone(),
                         }),
                         Payload::Report(RoundReport {
                             epoch: epoch.clone(),

@@ -90,7 +90,7 @@ impl Adapter {
                 let sum: f64 = row.terms.iter().map(|(i, factor)| factor.value() * values[*i as usize]).sum();
                 let amount =
                     if filled > 0.0 { row.lower.value() - (sum - filled) } else { sum - filled - row.upper.value() };
-                if amount > SHORTFALL_MIN && worst.as_ref().is_none_or(|worst| amount > worst.amount) {
+                if amount > SHORTFALL_MIN && worst.as_ref().is_none_or(|worst| amount > worst.amount + SHORTFALL_MIN) {
                     let slack = problem.variables[*slack as usize].name.clone();
                     worst = Some(Shortfall { row: row.name.clone(), slack, amount });
                 }
@@ -162,7 +162,7 @@ fn is_slack(name: &str) -> bool {
 }
 
 /// First words of the names of the variables that stand for what must not happen.
-const SLACKS: [&str; 6] = ["fill", "late", "low", "over", "shed", "spill"];
+const SLACKS: [&str; 5] = ["late", "low", "over", "shed", "spill"];
 
 /// Less than this is rounding.
 const SHORTFALL_MIN: f64 = 1e-5;

@@ -142,7 +142,7 @@ impl SatelliteSettings {
 
 /// Cost of one unit (kWh, Gbit, km) of anything that must not happen: far above every price, so that it is paid only
 /// when there is no other way.
-pub const PENALTY: Curve = Curve { slope: 200.0, bend: 1.0 };
+pub const PENALTY: Curve = Curve { slope: 5000.0, bend: 10.0 };
 
 /// Ageing of one empty kWh of battery in an hour.
 const AGEING_PER_KWH_H: f64 = 0.004;

@@ -1,6 +1,7 @@
 //! A habitat: life support first, an oxygen plant that can wait, a charger on the power bus, an uplink.
 //!
-//! Its problem is feasible for every flow within the bounds of its ports: `shed` covers whatever power is missing.
+//! Its problem is feasible for every flow within the bounds of its ports: `shed` covers whatever power is missing, and
+//! granted bandwidth may be left unused.
 
 use crate::AdapterError;
 use crate::settings::{HabitatForecast, HabitatSettings};
@@ -18,8 +19,9 @@ struct Layout {
     isru: PerStep,
     /// Power to each sink of the power bus, in edge order.
     supply: Vec<PerStep>,
-    /// Amount to each relay in the step, in edge order.
+    /// Amount sent to each relay in the step, in edge order, and what is granted of it.
     uplink: Vec<PerStep>,
+    uplink_granted: Vec<PerStep>,
     /// Power that is missing in the worst step.
     shed: u32,
     /// Energy that is missing to the floor in the worst step.
@@ -45,13 +47,9 @@ impl Layout {
         let charge = variables.every_step("charge", steps, 0.0, battery.power_kw_max);
         let discharge = variables.every_step("discharge", steps, 0.0, battery.power_kw_max);
         let isru = variables.per_step("isru", &vec![settings.isru_kw_max; steps]);
-        let supply = edges
-            .bus
-            .iter()
-            .map(|edge| variables.per_step(&format!("supply {}", edge.sink), &vec![settings.charger_kw_max; steps]));
-        let supply: Vec<PerStep> = supply.collect();
-        let uplink = edges.relay.iter().map(|edge| variables.per_step(&format!("uplink {}", edge.source), &uplink_max));
-        let uplink: Vec<PerStep> = uplink.collect();
+        let supply = variables.per_edge("supply", &edges.bus, &vec![settings.charger_kw_max; steps]);
+        let uplink = variables.per_edge("uplink", &edges.relay, &uplink_max);
+        let uplink_granted = variables.per_edge("uplink granted", &edges.relay, &uplink_max);
         let uplink_kw = settings.uplink_gbit_h_max * settings.uplink_kwh_per_gbit;
         let load_kw = settings.life_support_kw
             + settings.charger_kw_max * edges.bus.len() as f64
@@ -60,7 +58,7 @@ impl Layout {
         let low = variables.add("low", 0.0, battery.capacity_kwh);
         let over_max = settings.charger_kw_max * edges.bus.len() as f64;
         let over = (edges.bus.len() > 1).then(|| variables.add("over", 0.0, over_max));
-        Ok(Self { variables, soc, charge, discharge, isru, supply, uplink, shed, low, over })
+        Ok(Self { variables, soc, charge, discharge, isru, supply, uplink, uplink_granted, shed, low, over })
     }
 }
 
@@ -93,7 +91,7 @@ pub(crate) fn problem(
     let soc_start = telemetry.soc_kwh.value() + telemetry.soc_kw.value() * lead_h(telemetry.time, window);
     let soc_start = soc_start.max(0.0).min(battery.capacity_kwh);
 
-    let Layout { variables, soc, charge, discharge, isru, supply, uplink, shed, low, over } = layout;
+    let Layout { variables, soc, charge, discharge, isru, supply, uplink, uplink_granted, shed, low, over } = layout;
     let mut writer = Writer::new(variables);
     for step in 0..usize::from(window.steps) {
         let mut balance = vec![(discharge[step], 1.0), (charge[step], -1.0), (shed, 1.0)];
@@ -128,8 +126,9 @@ pub(crate) fn problem(
     writer.cost_all(supply.iter().flatten(), settings.supply().held_for(hours));
     writer.cost_all(uplink.iter().flatten(), settings.uplink().moved_within(hours));
     [Some(shed), Some(low), over].into_iter().flatten().for_each(|slack| writer.penalise(slack));
+    writer.within_grant("uplink", &uplink, &uplink_granted);
     let mut all = ports(&edges.bus, &supply);
-    all.extend(ports(&edges.relay, &uplink));
+    all.extend(ports(&edges.relay, &uplink_granted));
     all.sort_by(|a, b| a.edge.cmp(&b.edge));
     writer.finish(asset, "habitat", window, all)
 }

@@ -1,9 +1,9 @@
 //! A rover: it charges only at its dock, surveys only at its site, drives its legs and hands data to the relay.
 //!
-//! Its problem is feasible for every flow within the bounds of its ports: power that nothing needs is turned into heat,
-//! `low` covers energy that is missing and `fill` data that is missing. A leg that was begun and not finished in its
-//! steps is finished by the vehicle itself, so the problem knows only the legs of the itinerary. The battery gives
-//! every power that the loads together can ask for.
+//! Its problem is feasible for every flow within the bounds of its ports: it may leave unused what it is granted, and
+//! `low` covers energy that is missing. A leg that was begun and not finished in its steps is finished by the vehicle
+//! itself, so the problem knows only the legs of the itinerary. The battery gives every power that the loads together
+//! can ask for.
 
 use crate::AdapterError;
 use crate::settings::{RoverForecast, RoverSettings};
@@ -16,22 +16,22 @@ struct Layout {
     variables: Variables,
     /// Energy at the end of the step. Below zero it is energy that `low` has to bring.
     soc: Vec<u32>,
-    /// Data stored at the end of the step. Below zero it is data that `fill` has to bring.
+    /// Data stored at the end of the step.
     buffer: Vec<u32>,
-    /// Power from each source of the power bus, in edge order.
+    /// Power taken from each source of the power bus, in edge order, and what is granted of it.
     charge: Vec<PerStep>,
+    charge_granted: Vec<PerStep>,
     /// Rate of the instruments.
     survey: PerStep,
     /// Speed.
     drive: PerStep,
-    /// Amount to each relay in the step, in edge order.
+    /// Amount sent to each relay in the step, in edge order, and what is granted of it.
     transmit: Vec<PerStep>,
+    transmit_granted: Vec<PerStep>,
     /// Distance that is missing on each leg that has steps in the window: number of the leg and variable.
     late: Vec<(usize, u32)>,
     /// Energy that is missing to the floor in the worst step.
     low: u32,
-    /// Data that was promised and is not there, in the worst step.
-    fill: u32,
 }
 
 impl Layout {
@@ -52,7 +52,6 @@ impl Layout {
         let driving = |step: usize| forecast.legs.iter().any(|leg| leg.holds(first + step));
         let drive_max: Vec<f64> =
             (0..steps).map(|step| if driving(step) { settings.drive_km_h_max } else { 0.0 }).collect();
-        let transmit_gbit = settings.transmit_gbit_h_max * hours * count * edges.relay.len() as f64;
         let drain_kw = settings.hotel_kw
             + settings.survey_kw
             + settings.drive_km_h_max * settings.drive_kwh_per_km
@@ -61,21 +60,31 @@ impl Layout {
 
         let mut variables = Variables::default();
         let soc = variables.every_step("soc", steps, -drain_kwh, settings.battery.capacity_kwh);
-        let buffer = variables.every_step("buffer", steps, -transmit_gbit, settings.buffer_gbit);
-        let charge = edges.bus.iter().map(|edge| variables.per_step(&format!("charge {}", edge.source), &charge_max));
-        let charge: Vec<PerStep> = charge.collect();
+        let buffer = variables.every_step("buffer", steps, 0.0, settings.buffer_gbit);
+        let charge = variables.per_edge("charge", &edges.bus, &charge_max);
+        let charge_granted = variables.per_edge("charge granted", &edges.bus, &charge_max);
         let survey = variables.per_step("survey", at_site);
         let drive = variables.per_step("drive", &drive_max);
-        let transmit =
-            edges.relay.iter().map(|edge| variables.per_step(&format!("transmit {}", edge.source), &transmit_max));
-        let transmit: Vec<PerStep> = transmit.collect();
+        let transmit = variables.per_edge("transmit", &edges.relay, &transmit_max);
+        let transmit_granted = variables.per_edge("transmit granted", &edges.relay, &transmit_max);
         let legs = forecast.legs.iter().enumerate();
         let legs = legs.filter(|(_, leg)| (0..steps).any(|step| leg.holds(first + step)));
         let late =
             legs.map(|(number, leg)| (number, variables.add(&format!("late leg {number}"), 0.0, leg.km))).collect();
         let low = variables.add("low", 0.0, drain_kwh + settings.battery.capacity_kwh);
-        let fill = variables.add("fill", 0.0, transmit_gbit);
-        Ok(Self { variables, soc, buffer, charge, survey, drive, transmit, late, low, fill })
+        Ok(Self {
+            variables,
+            soc,
+            buffer,
+            charge,
+            charge_granted,
+            survey,
+            drive,
+            transmit,
+            transmit_granted,
+            late,
+            low,
+        })
     }
 }
 
@@ -125,7 +134,8 @@ pub(crate) fn problem(
     let layout = Layout::new(settings, forecast, &edges, first, window)?;
     let start = Start::predict(settings, telemetry, window);
     let (steps, hours, battery) = (usize::from(window.steps), window.step_h(), &settings.battery);
-    let Layout { variables, soc, buffer, charge, survey, drive, transmit, late, low, fill } = layout;
+    let Layout { variables, soc, buffer, charge, charge_granted, survey, drive, transmit, transmit_granted, late, low } =
+        layout;
     let mut writer = Writer::new(variables);
     for step in 0..steps {
         let drawn = hours / battery.efficiency;
@@ -146,7 +156,6 @@ pub(crate) fn problem(
         writer.at_most(format!("battery[{step}]"), stored, soc_before - drawn * settings.hotel_kw);
         writer.equal(format!("data[{step}]"), data, data_before);
         writer.at_least(format!("reserve[{step}]"), vec![(soc[step], 1.0), (low, 1.0)], battery.floor_kwh(step));
-        writer.at_least(format!("data there[{step}]"), vec![(buffer[step], 1.0), (fill, 1.0)], 0.0);
         writer.cost(soc[step], battery.ageing().held_for(hours));
         writer.cost(buffer[step], settings.holding().held_for(hours));
     }
@@ -165,9 +174,10 @@ pub(crate) fn problem(
     writer.cost_all(&drive, settings.drive().held_for(hours));
     writer.cost_all(transmit.iter().flatten(), settings.transmit().moved_within(hours));
     writer.penalise(low);
-    writer.penalise(fill);
-    let mut all = ports(&edges.bus, &charge);
-    all.extend(ports(&edges.relay, &transmit));
+    writer.within_grant("charge", &charge, &charge_granted);
+    writer.within_grant("transmit", &transmit, &transmit_granted);
+    let mut all = ports(&edges.bus, &charge_granted);
+    all.extend(ports(&edges.relay, &transmit_granted));
     all.sort_by(|a, b| a.edge.cmp(&b.edge));
     writer.finish(asset, "rover", window, all)
 }

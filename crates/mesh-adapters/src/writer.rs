@@ -30,6 +30,11 @@ impl Variables {
         upper.iter().enumerate().map(one).collect()
     }
 
+    /// Adds such variables for each edge, named after its ends.
+    pub(crate) fn per_edge(&mut self, name: &str, edges: &[Edge], upper: &[f64]) -> Vec<PerStep> {
+        edges.iter().map(|edge| self.per_step(&format!("{name} {} {}", edge.source, edge.sink), upper)).collect()
+    }
+
     /// Adds a variable with the same bounds in every step.
     pub(crate) fn every_step(&mut self, name: &str, steps: usize, lower: f64, upper: f64) -> Vec<u32> {
         (0..steps).map(|step| self.add(&format!("{name}[{step}]"), lower, upper)).collect()
@@ -101,6 +106,16 @@ impl Writer {
     pub(crate) fn at_most(&mut self, name: String, terms: Vec<(u32, f64)>, value: f64) {
         let (least, _) = self.range(&terms);
         self.rows.push(Line { name, terms, lower: least.min(value) - 1.0, upper: value });
+    }
+
+    /// Adds that no more is taken than granted, edge by edge and step by step.
+    pub(crate) fn within_grant(&mut self, name: &str, taken: &[PerStep], granted: &[PerStep]) {
+        for (taken, granted) in taken.iter().flatten().zip(granted.iter().flatten()) {
+            if let (Some(taken), Some(granted)) = (taken, granted) {
+                let name = format!("{name} within grant {taken}");
+                self.at_most(name, vec![(*taken, 1.0), (*granted, -1.0)], 0.0);
+            }
+        }
     }
 
     /// The finished problem.

@@ -52,6 +52,8 @@ pub(crate) struct EdgeEnd {
     /// Own and heard messages by round, the newest [`ROUNDS_KEPT`] of each.
     said: BTreeMap<u32, Vec<f64>>,
     heard: BTreeMap<u32, Vec<f64>>,
+    /// The source's copies of the flow in checked rounds, own or heard.
+    offered: BTreeMap<u32, Vec<f64>>,
     /// The newest round whose message has been absorbed into `state`.
     absorbed: u32,
 }
@@ -83,6 +85,7 @@ impl EdgeEnd {
             copy: vec![0.0; steps],
             said: BTreeMap::new(),
             heard: BTreeMap::new(),
+            offered: BTreeMap::new(),
             absorbed: 0,
         })
     }
@@ -138,32 +141,37 @@ impl EdgeEnd {
         edge::cost_of_price(price, self.end)
     }
 
-    /// Takes the copy from a solve and returns the message of `round`.
-    pub(crate) fn say(&mut self, round: u32, values: &[f64]) -> Vec<f64> {
+    /// Takes the copy from a solve and makes the message of `round` of it; in a checked round a source offers its copy.
+    pub(crate) fn solved(&mut self, round: u32, checked: bool, values: &[f64]) {
         for step in 0..self.copy.len() {
             self.copy[step] = match self.variables[step] {
                 Some(variable) if self.is_open(step) => values[variable as usize],
                 _ => self.lower[step],
             };
         }
-        let said = edge::reflect(&self.copy, &self.state);
-        keep(&mut self.said, round, said.clone());
-        said
+        keep(&mut self.said, round, edge::reflect(&self.copy, &self.state));
+        if checked && self.end == End::Source {
+            keep(&mut self.offered, round, self.copy.clone());
+        }
     }
 
-    /// Hears the neighbour's message of `round`; an older one than known changes nothing.
-    pub(crate) fn hear(&mut self, round: u32, reflected: Vec<f64>) {
+    /// The message of `round`, while it is kept: the reflected state, and what a source offers.
+    pub(crate) fn message(&self, round: u32) -> Option<(&[f64], &[f64])> {
+        let offered = if self.end == End::Source { self.offered.get(&round) } else { None };
+        Some((self.said.get(&round)?, offered.map_or(&[], Vec::as_slice)))
+    }
+
+    /// Hears the neighbour's message of `round`.
+    pub(crate) fn hear(&mut self, round: u32, reflected: Vec<f64>, offered: Vec<f64>) {
+        if self.end == End::Sink && offered.len() == reflected.len() {
+            keep(&mut self.offered, round, offered);
+        }
         keep(&mut self.heard, round, reflected);
     }
 
     /// Whether the neighbour's message of `round` has come.
     pub(crate) fn has_heard(&self, round: u32) -> bool {
         self.heard.contains_key(&round)
-    }
-
-    /// What this end said in `round`, while it is kept.
-    pub(crate) fn said(&self, round: u32) -> Option<&[f64]> {
-        self.said.get(&round).map(Vec::as_slice)
     }
 
     /// The newest round heard from the neighbour.
@@ -182,18 +190,20 @@ impl EdgeEnd {
     }
 
     /// The candidate of `round`, if both of its messages are known here, and this end's residuals against it.
+    ///
+    /// Its flow is what the source offers, for that the source can surely give, and a sink may leave it unused; a price
+    /// below zero would bound nothing, for the same reason.
     pub(crate) fn candidate(&self, round: u32) -> Option<(Candidate, Residuals)> {
         let (said, heard) = (self.said.get(&round)?, self.heard.get(&round)?);
         let (source, sink) = match self.end {
             End::Source => (said, heard),
             End::Sink => (heard, said),
         };
-        let (mut flow, mut price) = edge::candidate(source, sink, self.weight);
+        let (_, mut price) = edge::candidate(source, sink, self.weight);
+        let mut flow = self.offered.get(&round)?.clone();
         for step in 0..flow.len() {
             flow[step] = flow[step].clamp(self.lower[step], self.upper[step]);
-            if self.lower[step] >= self.upper[step] {
-                price[step] = 0.0;
-            }
+            price[step] = if self.lower[step] < self.upper[step] { price[step].max(0.0) } else { 0.0 };
         }
         let residuals = edge::residuals(&self.copy, &self.state, &flow, &price, self.weight, self.end);
         Some((Candidate { flow, price }, residuals))

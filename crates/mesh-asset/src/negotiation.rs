@@ -165,12 +165,9 @@ impl Negotiation {
         let edge = &mut self.edges[index];
         if is_checked(dual.round) && edge.has_heard(dual.round) {
             // Said again, so the neighbour lacks this end's message of that round.
-            if let Some(reflected) = edge.said(dual.round).map(<[f64]>::to_vec) {
-                out.push(self.round_saying(index, dual.round, &reflected)?);
-            }
-            return Ok(());
+            return self.say_round(index, dual.round, out);
         }
-        edge.hear(dual.round, Real::values(&dual.reflected));
+        edge.hear(dual.round, Real::values(&dual.reflected), Real::values(&dual.offered));
         if self.local.is_some() && self.deadline.is_some() && self.all_heard() {
             self.close_round(now, out)?;
         }
@@ -192,10 +189,8 @@ impl Negotiation {
                 if !edge.met {
                     self.say_range(index, out)?;
                 }
-            } else if !edge.has_heard(self.round)
-                && let Some(reflected) = edge.said(self.round).map(<[f64]>::to_vec)
-            {
-                out.push(self.round_saying(index, self.round, &reflected)?);
+            } else if !edge.has_heard(self.round) {
+                self.say_round(index, self.round, out)?;
             }
         }
         Ok(())
@@ -269,31 +264,36 @@ impl Negotiation {
         }
         self.local = Some(LocalSolve::new(&self.problem, &self.edges)?);
         self.round = 1;
-        self.say_round(now, out)?;
+        self.solve_round(now, out)?;
         if self.all_heard() { self.close_round(now, out) } else { Ok(()) }
     }
 
     /// Solves against what the neighbours said so far and tells them.
-    fn say_round(&mut self, now: MissionTime, out: &mut Vec<Saying>) -> Result<(), Unable> {
+    fn solve_round(&mut self, now: MissionTime, out: &mut Vec<Saying>) -> Result<(), Unable> {
         let Some(local) = &mut self.local else { return Ok(()) };
         let values = local.step(&self.edges)?;
         for index in 0..self.edges.len() {
-            let reflected = self.edges[index].say(self.round, &values);
-            out.push(self.round_saying(index, self.round, &reflected)?);
+            self.edges[index].solved(self.round, is_checked(self.round), &values);
+            self.say_round(index, self.round, out)?;
         }
         self.deadline = Some(now.plus_s(self.patience_s));
         Ok(())
     }
 
-    fn round_saying(&self, index: usize, round: u32, reflected: &[f64]) -> Result<Saying, Unable> {
+    /// Says the message of a round, for the first time or again.
+    fn say_round(&self, index: usize, round: u32, out: &mut Vec<Saying>) -> Result<(), Unable> {
         let edge = &self.edges[index];
-        let dual = DualVariables {
-            epoch: self.opening.epoch.clone(),
-            edge: edge.edge.clone(),
-            round,
-            reflected: Real::all(reflected).map_err(|_| Unable::NotFinite)?,
-        };
-        Ok((edge.neighbour.clone(), Payload::Dual(dual)))
+        if let Some((reflected, offered)) = edge.message(round) {
+            let dual = DualVariables {
+                epoch: self.opening.epoch.clone(),
+                edge: edge.edge.clone(),
+                round,
+                reflected: Real::all(reflected).map_err(|_| Unable::NotFinite)?,
+                offered: Real::all(offered).map_err(|_| Unable::NotFinite)?,
+            };
+            out.push((edge.neighbour.clone(), Payload::Dual(dual)));
+        }
+        Ok(())
     }
 
     /// Ends the round with whatever was heard: absorb it and begin the next. The planner is told of a checked round, and
@@ -314,7 +314,7 @@ impl Negotiation {
         }
         // Whoever fell behind through losses joins the others' round, so that rounds have candidates again.
         self.round = (self.round + 1).max(self.round_of_all().unwrap_or(0));
-        self.say_round(now, out)?;
+        self.solve_round(now, out)?;
         if self.all_heard() { self.close_round(now, out) } else { Ok(()) }
     }
 
@@ -375,7 +375,7 @@ impl Negotiation {
 
 /// Whether the candidate of this round is evaluated by every member.
 fn is_checked(round: u32) -> bool {
-    round > 0 && round % CHECK_EVERY == 0
+    round > 0 && round.is_multiple_of(CHECK_EVERY)
 }
 
 /// An evaluation costs two local solves, and a checked round waits for what is lost: one round in four is a fair price

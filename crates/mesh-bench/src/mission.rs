@@ -125,7 +125,7 @@ mod tests {
             for (junction, excess) in &report.score.excess_max {
                 assert!(*excess < 1e-6, "seed {seed}: {junction} was over by {excess}");
             }
-            assert!(report.science_gbit > 100.0, "seed {seed}: {} Gbit", report.science_gbit);
+            assert!(report.science_gbit > 30.0, "seed {seed}: {} Gbit", report.science_gbit);
             for planned in &report.plans {
                 assert_eq!(planned.shortfalls, [], "seed {seed}, plan for {}", planned.window.start);
                 let largest = |junction: &str| {

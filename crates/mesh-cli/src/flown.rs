@@ -1,13 +1,16 @@
-//! A mission from take-off to report: flight, audit of the files it left, the central planner's flight, the figures.
+//! A mission from take-off to report: flight, audit of the files it left, the flights that it is compared with, the
+//! figures.
 
 use crate::failure::Failure;
-use mesh_node::assess::{CentralFlight, Evidence};
+use mesh_node::assess::{CentralFlight, Evidence, blackout};
 use mesh_node::audit::Claim;
 use mesh_node::plan_file::plan_file;
 use mesh_node::report::Courses;
 use mesh_node::report_page::page;
-use mesh_node::{Audit, FleetFolder, Flight, Observer, Report, RunFolder, audit, durable};
+use mesh_node::{Audit, FleetFolder, Flight, FlightError, Flown, Observer, Report, RunFolder, audit, durable};
 use mesh_sim::Scenario;
+use mesh_sim::rehearsal::rehearse_without_planner;
+use mesh_sim::world::Score;
 
 /// A mission that was flown and assessed.
 pub struct FlownMission {
@@ -31,7 +34,8 @@ impl FlownMission {
         let flown = Flight { scenario, seed, fleet, run }.fly(observer)?;
         let audit = audit::verify(run, fleet.file(), Claim::Flown { interrupted: flown.outcome.interrupted })?;
         let central = if flown.outcome.interrupted { None } else { central(scenario, seed)? };
-        let evidence = Evidence { scenario, seed, flown: &flown, audit: &audit, central };
+        let unplanned = unplanned(scenario, seed, &flown)?;
+        let evidence = Evidence { scenario, seed, flown: &flown, audit: &audit, central, unplanned };
         let plans = plan_file(scenario.name.as_str(), seed, &flown.outcome.journal.plans);
         Ok(Self { report: evidence.report(), courses: evidence.courses(), plans, audit })
     }
@@ -43,6 +47,14 @@ impl FlownMission {
         self.report.write(&run.report())?;
         Ok(())
     }
+}
+
+/// The same mission, had nobody planned during the blackout.
+fn unplanned(scenario: &Scenario, seed: u64, flown: &Flown) -> Result<Option<Score>, Failure> {
+    let blackout = blackout(scenario, &flown.outcome.journal).filter(|_| !flown.outcome.interrupted);
+    let Some(blackout) = blackout else { return Ok(None) };
+    let held = rehearse_without_planner(scenario, seed, blackout.from, blackout.until).map_err(FlightError::Misuse)?;
+    Ok(Some(held.0.world.score()))
 }
 
 /// The central planner's flight of the same mission.

@@ -9,7 +9,7 @@ use crate::progress::{Mode, Progress};
 use crate::scenario_file::ScenarioFile;
 use crate::table::Table;
 use mesh_model::MissionTime;
-use mesh_node::report::{Relation, Status};
+use mesh_node::report::{PlanFigures, Relation, Status};
 use mesh_node::{FleetFolder, Report, RunFolder, fleet_folder};
 use std::path::PathBuf;
 use std::time::SystemTime;
@@ -108,9 +108,9 @@ fn show(report: &Report, run: &RunFolder) {
     for (name, value) in [
         ("cost as flown", format!("{:.3}", plan.cost)),
         ("central optimum", optimum),
-        ("plans, rounds", format!("{}, {}", plan.adopted, plan.rounds)),
+        ("plans, rounds", format!("{}, {}", plan.adopted, plan.rounds_total)),
         ("worst certified gap", format!("{:.1e}", plan.certified_gap)),
-        ("first plan", format!("{} rounds, {:.0} s of mission time", plan.first_plan_rounds, plan.first_plan_s)),
+        ("first plan", first_plan(plan)),
         ("blackout", blackout(report)),
         ("audit", format!("{} entries, {}", report.audit.entries, verified(report.audit.verified))),
         (
@@ -124,6 +124,11 @@ fn show(report: &Report, run: &RunFolder) {
         facts.row([name.to_owned(), value]);
     }
     output::line(facts.to_text().trim_end());
+}
+
+fn first_plan(plan: &PlanFigures) -> String {
+    let wall = plan.first_plan_s.map_or("none".to_owned(), |wall_s| format!("{wall_s:.2} s of wall time"));
+    format!("{} rounds, {:.0} s of mission time, {wall}", plan.rounds, plan.first_plan_mission_s)
 }
 
 fn blackout(report: &Report) -> String {

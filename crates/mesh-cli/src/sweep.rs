@@ -152,7 +152,7 @@ fn line(report: &Report) -> String {
         report.plan.optimum.map_or("-".to_owned(), |optimum| format!("{optimum:.3}")),
         report.plan.certified_gap,
         report.plan.adopted,
-        report.plan.rounds,
+        report.plan.rounds_total,
         report.wall_s
     )
 }

@@ -31,7 +31,7 @@ pub struct FleetContract {
     pub rounds_max: u32,
 }
 
-/// A shared resource: one source, one or more sinks; in every step the sinks together take what the source gives.
+/// A shared resource: one source, one or more sinks; in every step each sink takes at most what the source grants it.
 #[derive(Debug, Clone, PartialEq, BorshSerialize, BorshDeserialize)]
 pub struct Junction {
     /// Its name.

@@ -137,8 +137,9 @@ fn payload() -> impl Strategy<Value = Payload> {
             lower,
             upper
         })),
-        (epoch(), edge(), any::<u32>(), reals())
-            .prop_map(|(epoch, edge, round, reflected)| Payload::Dual(DualVariables { epoch, edge, round, reflected })),
+        (epoch(), edge(), any::<u32>(), reals(), reals()).prop_map(|(epoch, edge, round, reflected, offered)| {
+            Payload::Dual(DualVariables { epoch, edge, round, reflected, offered })
+        }),
         report().prop_map(Payload::Report),
         (epoch(), any::<u32>()).prop_map(|(epoch, round)| Payload::Proposal(epoch, round)),
         epoch().prop_map(Payload::Abandon),

@@ -52,6 +52,9 @@ pub struct DualVariables {
     pub round: u32,
     /// q = 2 m - s.
     pub reflected: Vec<Real>,
+    /// From the source in a round whose candidate is evaluated: its copy of the flow, which is the candidate's. Else
+    /// empty.
+    pub offered: Vec<Real>,
 }
 
 /// What a member tells the planner about a round whose candidate it evaluated: norms and bounds, never a variable of its

@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 pub struct CentralFlight {
     /// Cost minus value, what is left at the end counted.
     pub cost: f64,
-    /// Data sent down to Earth.
+    /// Rover data sent down to Earth.
     pub science_gbit: f64,
 }
 
@@ -36,6 +36,8 @@ pub struct Evidence<'a> {
     pub audit: &'a Audit,
     /// The yardstick; none if the central planner could not fly it.
     pub central: Option<CentralFlight>,
+    /// The same mission had nobody planned during the blackout; none if there was no blackout.
+    pub unplanned: Option<Score>,
 }
 
 impl Evidence<'_> {
@@ -95,7 +97,7 @@ impl Evidence<'_> {
         });
         let science = self.central.map(|central| score.science_gbit / central.science_gbit);
         let gap = (plan.adopted > 0).then_some(plan.certified_gap);
-        let (first, healed) = (f64::from(plan.first_plan_rounds), blackout.reconverge_rounds.map(f64::from));
+        let (first, healed) = (f64::from(plan.rounds), blackout.reconverge_rounds.map(f64::from));
         vec![
             Assertion::compare("reserves_kept", margin, AtLeast, 0.0, "kWh"),
             Assertion::compare("life_support_met", Some(missed), AtMost, 0.0, "kWh"),
@@ -125,9 +127,13 @@ impl Evidence<'_> {
             cost: cost_of(&self.score()),
             optimum: self.central.map(|central| central.cost),
             certified_gap: gaps.fold(0.0, f64::max),
-            rounds: epochs.into_iter().map(|(plan, epoch)| u64::from(rounds_of_epoch(journal, plan, epoch))).sum(),
-            first_plan_s: first.map_or(0.0, |first| first.agreed.since_s(first.opened)),
-            first_plan_rounds: first.map_or(0, |first| rounds_of_plan(journal, first)),
+            rounds: first.map_or(0, |first| rounds_of_plan(journal, first)),
+            rounds_total: epochs
+                .into_iter()
+                .map(|(plan, epoch)| u64::from(rounds_of_epoch(journal, plan, epoch)))
+                .sum(),
+            first_plan_s: self.flown.written.first_plan.map(|wall| wall.as_secs_f64()),
+            first_plan_mission_s: first.map_or(0.0, |first| first.agreed.since_s(first.opened)),
             adopted: u32::try_from(journal.plans.len()).unwrap_or(u32::MAX),
         }
     }
@@ -153,7 +159,7 @@ impl Evidence<'_> {
             overlap_s: self.relay_view_s(blackout),
             reconverge_rounds: healed,
             plans_within: self.journal().plans.iter().filter(within).count() as u32,
-            comparison: comparison(blackout),
+            comparison: self.unplanned.as_ref().map_or(Vec::new(), |unplanned| comparison(&self.score(), unplanned)),
         }
     }
 
@@ -205,11 +211,8 @@ impl Evidence<'_> {
         full.map(prices).min().map(f64::from)
     }
 
-    /// The longest stretch in which a rover was on its own.
     fn blackout(&self) -> Option<&Islanding> {
-        let rovers = self.scenario.assets.iter().filter(|asset| matches!(asset.kind, AssetKind::Rover { .. }));
-        let longest = rovers.filter_map(|rover| self.journal().longest_islanding(&rover.id));
-        longest.max_by(|a, b| a.duration_s().total_cmp(&b.duration_s()))
+        blackout(self.scenario, self.journal())
     }
 
     /// The first plan of all vehicles after it.
@@ -295,6 +298,13 @@ impl Evidence<'_> {
     }
 }
 
+/// The longest stretch in which a rover was on its own.
+pub fn blackout<'a>(scenario: &Scenario, journal: &'a Journal) -> Option<&'a Islanding> {
+    let rovers = scenario.assets.iter().filter(|asset| matches!(asset.kind, AssetKind::Rover { .. }));
+    let longest = rovers.filter_map(|rover| journal.longest_islanding(&rover.id));
+    longest.max_by(|a, b| a.duration_s().total_cmp(&b.duration_s()))
+}
+
 /// What a mission cost, what is left at its end counted.
 pub fn cost_of(score: &Score) -> f64 {
     score.cost + score.leftover_cost
@@ -321,26 +331,26 @@ fn rounds_of_epoch(journal: &Journal, plan: u64, epoch: u32) -> u32 {
     rounds.map(|round| round.round + 1).max().unwrap_or(0)
 }
 
-/// Pairs of edge and step whose price is not zero.
+/// Pairs of edge and step with a flow whose price is not zero.
 fn prices(plan: &Certified) -> u32 {
-    let prices = plan.certificate.agreements.iter().flat_map(|agreement| &agreement.price);
-    prices.filter(|price| price.value().abs() > PRICE_ZERO).count() as u32
+    let agreements = plan.certificate.agreements.iter();
+    let pairs = agreements.flat_map(|agreement| agreement.flow.iter().zip(&agreement.price));
+    pairs.filter(|(flow, price)| flow.value() > FLOW_ZERO && price.value().abs() > PRICE_ZERO).count() as u32
 }
 
-/// What happened between the beginning and the end of the blackout, with planning and without.
-fn comparison(blackout: &Islanding) -> Vec<BlackoutComparison> {
-    let Islanding { before, planned, unplanned, .. } = blackout;
+/// The mission with planning during the blackout and without.
+fn comparison(planned: &Score, unplanned: &Score) -> Vec<BlackoutComparison> {
     let row = |figure: String, unit: &str, of: &dyn Fn(&Score) -> f64| BlackoutComparison {
         figure,
-        planning: of(planned) - of(before),
-        holding: of(unplanned) - of(before),
+        planning: of(planned),
+        holding: of(unplanned),
         unit: unit.to_owned(),
     };
     let mut rows = vec![
         row("cost of the fleet, what is left counted".to_owned(), "", &cost_of),
-        row("data sent to Earth".to_owned(), "Gbit", &|score| score.science_gbit),
+        row("rover data sent to Earth".to_owned(), "Gbit", &|score| score.science_gbit),
     ];
-    for asset in before.assets.keys() {
+    for asset in planned.assets.keys() {
         let energy = |score: &Score| score.assets.get(asset).map_or(0.0, |own| own.energy_kwh);
         rows.push(row(format!("energy used by {asset}"), "kWh", &energy));
     }
@@ -355,5 +365,7 @@ fn kind(kind: &AssetKind) -> &'static str {
     }
 }
 
+/// Flows below this are rounding.
+const FLOW_ZERO: f64 = 1e-6;
 /// Prices below this are rounding, not scarcity.
 const PRICE_ZERO: f64 = 1e-6;

@@ -7,13 +7,14 @@ use crate::recording::{Heading, RecordingWriter};
 use crate::report::RecordingFigures;
 use crate::run_folder::RunFolder;
 use crate::{durable, program_version};
-use mesh_asset::{Input, Settings};
+use mesh_asset::{Event, Input, Settings};
 use mesh_model::{AssetId, Canonical, Hash, MissionTime, SignedEnvelope};
 use mesh_sim::fleet::{FleetEvent, Host, asset_seed};
 use mesh_sync::{LogError, LogStore};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 /// Watches a flight, and may end it.
 pub trait Observer {
@@ -30,6 +31,8 @@ pub struct NodeHost<'a> {
     observer: &'a mut dyn Observer,
     stores: BTreeMap<AssetId, Store>,
     ticks: u64,
+    began: Instant,
+    first_plan: Option<Duration>,
 }
 
 /// The two files of one asset.
@@ -49,6 +52,8 @@ pub struct Written {
     pub scenario_hash: Hash,
     /// How often the clock moved on.
     pub ticks: u64,
+    /// Time by the clock on the wall until the first plan was certified.
+    pub first_plan: Option<Duration>,
 }
 
 impl<'a> NodeHost<'a> {
@@ -74,7 +79,7 @@ impl<'a> NodeHost<'a> {
             let log = opened.map_err(|why| cannot_log(run.log(asset), why))?.store;
             stores.insert(asset.clone(), Store { log, recording });
         }
-        Ok(Self { fleet, run, observer, stores, ticks: 0 })
+        Ok(Self { fleet, run, observer, stores, ticks: 0, began: Instant::now(), first_plan: None })
     }
 
     /// Ends the recordings.
@@ -84,6 +89,7 @@ impl<'a> NodeHost<'a> {
             recordings: Vec::new(),
             scenario_hash: durable::file_hash(&self.run.scenario())?,
             ticks: self.ticks,
+            first_plan: self.first_plan,
         };
         for (asset, store) in self.stores {
             let totals = store.recording.finish()?;
@@ -121,6 +127,9 @@ impl Host for NodeHost<'_> {
     }
 
     fn observe(&mut self, now: MissionTime, event: &FleetEvent<'_>) {
+        if self.first_plan.is_none() && matches!(event, FleetEvent::Asset(_, Event::Certified { .. })) {
+            self.first_plan = Some(self.began.elapsed());
+        }
         self.observer.observe(now, event);
     }
 

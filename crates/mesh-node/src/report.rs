@@ -121,12 +121,15 @@ pub struct PlanFigures {
     pub optimum: Option<f64>,
     /// Largest certified relative gap of all adopted plans.
     pub certified_gap: f64,
-    /// Rounds of all negotiations together.
-    pub rounds: u64,
-    /// Mission time that the first negotiation took.
-    pub first_plan_s: f64,
-    /// Rounds of the first negotiation, which began cold.
-    pub first_plan_rounds: u32,
+    /// Rounds of the first re-planning, which began cold.
+    pub rounds: u32,
+    /// Rounds of all re-plannings together.
+    pub rounds_total: u64,
+    /// Time by the clock on the wall from the start of the flight until the first plan was certified; none when there
+    /// was none.
+    pub first_plan_s: Option<f64>,
+    /// Mission time that this took.
+    pub first_plan_mission_s: f64,
     /// Number of plans adopted.
     pub adopted: u32,
 }
@@ -150,14 +153,14 @@ pub struct BlackoutFigures {
     pub comparison: Vec<BlackoutComparison>,
 }
 
-/// One figure with planning during the blackout and without.
+/// One figure of the whole mission: as flown, with planning during the blackout, and as it would have been without.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BlackoutComparison {
     /// Of what.
     pub figure: String,
     /// When the others went on planning, as they did.
     pub planning: f64,
-    /// Had they held the last plan from before the blackout.
+    /// Had everybody held the last plan from before the blackout until its end.
     pub holding: f64,
     /// Unit of both.
     pub unit: String,
@@ -379,9 +382,10 @@ pub(crate) mod sample {
                 cost: -40.0,
                 optimum: Some(-41.0),
                 certified_gap: 3.2e-5,
-                rounds: 812,
-                first_plan_s: 360.0,
-                first_plan_rounds: 60,
+                rounds: 60,
+                rounds_total: 812,
+                first_plan_s: Some(0.5),
+                first_plan_mission_s: 360.0,
                 adopted: 24,
             },
             blackout: BlackoutFigures {

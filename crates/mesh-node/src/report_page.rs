@@ -57,7 +57,7 @@ fn header(report: &Report, html: &mut String) {
         ("cost as flown", number(report.plan.cost, 3)),
         ("central optimum", optimum),
         ("worst certified gap", format!("{:.1e}", report.plan.certified_gap)),
-        ("plans, rounds", format!("{}, {}", report.plan.adopted, report.plan.rounds)),
+        ("plans, rounds", format!("{}, {}", report.plan.adopted, report.plan.rounds_total)),
         ("most bytes by one asset", grouped(report.bytes_per_asset_max)),
     ] {
         let _ = write!(html, "<div><dt>{name}</dt><dd>{value}</dd></div>");
@@ -154,7 +154,7 @@ fn blackout(report: &Report, html: &mut String) {
     let rounds = match blackout.reconverge_rounds {
         Some(rounds) => format!(
             "After it the fleet re-converged in {rounds} rounds; the first, cold plan took {}.",
-            report.plan.first_plan_rounds
+            report.plan.rounds
         ),
         None => "The fleet did not re-converge after it.".to_owned(),
     };

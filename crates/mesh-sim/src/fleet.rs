@@ -94,6 +94,8 @@ pub struct Fleet<'a, H: Host> {
     now: MissionTime,
     /// Links that are up, by their place in the scenario.
     up: BTreeSet<usize>,
+    /// A stretch without a planner: whoever holds that role is cut off.
+    unplanned: Option<(MissionTime, MissionTime)>,
     /// Messages under way, in the order in which they will be handled.
     under_way: BTreeMap<Delivery, Vec<u8>>,
     journal: Journal,
@@ -132,9 +134,16 @@ impl<'a, H: Host> Fleet<'a, H> {
             seed,
             now: MissionTime::ZERO,
             up: BTreeSet::new(),
+            unplanned: None,
             under_way: BTreeMap::new(),
             journal,
         })
+    }
+
+    /// Cuts the planner off from everybody between two times: to see what planning in that stretch is worth.
+    pub fn without_planner(mut self, from: MissionTime, until: MissionTime) -> Self {
+        self.unplanned = Some((from, until));
+        self
     }
 
     /// Flies the mission to its end, or until the host wants it to stop.
@@ -160,7 +169,7 @@ impl<'a, H: Host> Fleet<'a, H> {
                 self.give(&id, Input::Close)?;
             }
         }
-        self.journal.finish(self.now, &self.world);
+        self.journal.finish(self.now);
         let states: Vec<AssetState> = self.assets.values().map(Asset::state).collect();
         Ok(FleetOutcome {
             state_hash: state_hash(&states, &self.world),
@@ -190,7 +199,9 @@ impl<'a, H: Host> Fleet<'a, H> {
 
     fn change_links(&mut self) -> Result<(), H::Error> {
         for (index, link) in self.scenario.links.iter().enumerate() {
-            let up = self.links.up(index, self.now);
+            let cut = self.unplanned.is_some_and(|(from, until)| (from..until).contains(&self.now));
+            let planner = &self.scenario.planner.id;
+            let up = self.links.up(index, self.now) && !(cut && (link.a == *planner || link.b == *planner));
             if up == self.up.contains(&index) {
                 continue;
             }
@@ -201,7 +212,7 @@ impl<'a, H: Host> Fleet<'a, H> {
             };
             let change = LinkChange { time: self.now, a: link.a.clone(), b: link.b.clone(), up };
             self.host.observe(self.now, &FleetEvent::Link(&change));
-            self.journal.link(change, &self.world);
+            self.journal.link(change);
             self.give(&link.a, Input::Link { peer: link.b.clone(), up })?;
             self.give(&link.b, Input::Link { peer: link.a.clone(), up })?;
         }
@@ -306,7 +317,9 @@ impl<'a, H: Host> Fleet<'a, H> {
         let deadline = self.assets.values().filter_map(Asset::next_deadline).min();
         let delivery = self.under_way.first_key_value().map(|(delivery, _)| delivery.at);
         let link = self.links.next_change(self.now);
-        let due = [Some(sensors), deadline, delivery, link].into_iter().flatten().min().unwrap_or(sensors);
+        let cut =
+            self.unplanned.into_iter().flat_map(|(from, until)| [from, until]).filter(|cut| *cut > self.now).min();
+        let due = [Some(sensors), deadline, delivery, link, cut].into_iter().flatten().min().unwrap_or(sensors);
         let ticks = due.as_ns().div_ceil(tick * 1_000_000_000);
         MissionTime::from_s(ticks * tick).max(self.now.plus_s(tick))
     }

@@ -1,7 +1,6 @@
 //! What happened on a mission, kept for the report: traffic, links, plans, rounds, islandings.
 
 use crate::scenario::Scenario;
-use crate::world::{Score, World};
 use mesh_asset::{AdoptedPlan, Event};
 use mesh_model::{AssetId, Certificate, MissionTime};
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,7 +62,7 @@ pub struct RoundPoint {
 }
 
 /// A stretch in which an asset had no contact with anybody.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Islanding {
     /// Who.
     pub asset: AssetId,
@@ -71,12 +70,6 @@ pub struct Islanding {
     pub from: MissionTime,
     /// Until when.
     pub until: MissionTime,
-    /// The score when it began.
-    pub before: Score,
-    /// The score when it ended.
-    pub planned: Score,
-    /// What the score would have been at its end if nobody had planned meanwhile.
-    pub unplanned: Score,
 }
 
 /// Everything that happened.
@@ -100,8 +93,8 @@ pub struct Journal {
     pub unable: Vec<(MissionTime, AssetId, String)>,
     /// Links of each asset with a vehicle that are up now.
     contacts: BTreeMap<AssetId, BTreeSet<AssetId>>,
-    /// The world as it was when an asset that is islanded now lost its last contact.
-    islanded: BTreeMap<AssetId, (MissionTime, World)>,
+    /// When an asset that is islanded now lost its last contact.
+    islanded: BTreeMap<AssetId, MissionTime>,
 }
 
 impl Journal {
@@ -120,7 +113,7 @@ impl Journal {
         }
     }
 
-    pub(crate) fn link(&mut self, change: LinkChange, world: &World) {
+    pub(crate) fn link(&mut self, change: LinkChange) {
         for (asset, other) in [(&change.a, &change.b), (&change.b, &change.a)] {
             let Some(contacts) = self.contacts.get_mut(asset) else { continue };
             let was_alone = contacts.is_empty();
@@ -131,11 +124,11 @@ impl Journal {
             };
             match (was_alone, contacts.is_empty()) {
                 (false, true) => {
-                    self.islanded.insert(asset.clone(), (change.time, world.clone()));
+                    self.islanded.insert(asset.clone(), change.time);
                 }
                 (true, false) => {
-                    if let Some((from, before)) = self.islanded.remove(asset) {
-                        self.islandings.push(Islanding::ended(asset.clone(), from, change.time, before, world));
+                    if let Some(from) = self.islanded.remove(asset) {
+                        self.islandings.push(Islanding { asset: asset.clone(), from, until: change.time });
                     }
                 }
                 _ => {}
@@ -185,9 +178,9 @@ impl Journal {
     }
 
     /// The mission is over: an islanding that has not ended counts until here.
-    pub(crate) fn finish(&mut self, now: MissionTime, world: &World) {
-        while let Some((asset, (from, before))) = self.islanded.pop_first() {
-            self.islandings.push(Islanding::ended(asset, from, now, before, world));
+    pub(crate) fn finish(&mut self, now: MissionTime) {
+        while let Some((asset, from)) = self.islanded.pop_first() {
+            self.islandings.push(Islanding { asset, from, until: now });
         }
     }
 
@@ -212,13 +205,6 @@ impl Certified {
 }
 
 impl Islanding {
-    /// Nobody planned: everybody flies on what was held when the contact was lost.
-    fn ended(asset: AssetId, from: MissionTime, until: MissionTime, before: World, world: &World) -> Self {
-        let (before, mut unplanned) = (before.score(), before);
-        unplanned.advance(until);
-        Self { asset, from, until, before, planned: world.score(), unplanned: unplanned.score() }
-    }
-
     /// How long it lasted.
     pub fn duration_s(&self) -> f64 {
         self.until.since_s(self.from)

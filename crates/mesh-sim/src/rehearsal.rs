@@ -75,13 +75,31 @@ impl Host for Rehearsal {
 
 /// Flies a mission in memory.
 pub fn rehearse(scenario: &Scenario, seed: u64) -> Result<(FleetOutcome, Rehearsal), Misuse> {
+    rehearse_with(scenario, seed, |fleet| fleet)
+}
+
+/// The same, with the planner cut off between two times.
+pub fn rehearse_without_planner(
+    scenario: &Scenario,
+    seed: u64,
+    from: MissionTime,
+    until: MissionTime,
+) -> Result<(FleetOutcome, Rehearsal), Misuse> {
+    rehearse_with(scenario, seed, |fleet| fleet.without_planner(from, until))
+}
+
+fn rehearse_with(
+    scenario: &Scenario,
+    seed: u64,
+    change: impl for<'a> FnOnce(Fleet<'a, Rehearsal>) -> Fleet<'a, Rehearsal>,
+) -> Result<(FleetOutcome, Rehearsal), Misuse> {
     let almanac = Almanac::new(scenario);
     let members = scenario.contract().members;
     let mut host = Rehearsal::new(&members, seed);
     let mut mission = [0; 16];
     mission[..8].copy_from_slice(&seed.to_le_bytes());
     let settings = settings(scenario, &almanac, MissionId(mission), &host.public_keys());
-    let flown = Fleet::new(scenario, &almanac, seed, settings, &mut host)?.fly();
+    let flown = change(Fleet::new(scenario, &almanac, seed, settings, &mut host)?).fly();
     let outcome = match flown {
         Ok(outcome) => outcome,
         Err(never) => match never {},

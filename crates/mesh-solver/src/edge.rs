@@ -3,9 +3,11 @@
 //! The source chooses a copy `a` of the flow that it gives, the sink a copy of what it takes; both copies must be equal.
 //! Each end holds a state `s` a step and shares the weight W > 0 of a disagreement with the other end. One round:
 //!
-//!     solve     a  = argmin f + 1/2 W (a - s)^2      the owner's QP, with [`Pull`] added to its cost
-//!     send      q  = 2a - s                          [`reflect`]
-//!     receive   s <- (1 - theta) s + theta q_other   [`receive`]
+//! ```text
+//! solve     a  = argmin f + 1/2 W (a - s)^2      the owner's QP, with [`Pull`] added to its cost
+//! send      q  = 2a - s                          [`reflect`]
+//! receive   s <- (1 - theta) s + theta q_other   [`receive`]
+//! ```
 //!
 //! This is relaxed Peaceman-Rachford splitting on the edge (PDMM); with 0 < theta < 1 it converges for convex f, and it
 //! still does when rounds of single edges are lost (Bastianello et al., arXiv 1901.09252), since s lives at the receiver.
@@ -17,7 +19,9 @@
 //! marginal cost is minus its price, so price = W (a - s) there. Hence q = a - price/W from the source and
 //! q = a + price/W from the sink, and of one round's pair
 //!
-//!     flow  = (q_source + q_sink) / 2,   price = W (q_sink - q_source) / 2.
+//! ```text
+//! flow  = (q_source + q_sink) / 2,   price = W (q_sink - q_source) / 2.
+//! ```
 //!
 //! Both ends know both numbers exactly as sent, and [`candidate`] is the same sequence of roundings for both, so the
 //! candidate is the same at both ends, bit for bit. At a fixed point q_source = s_sink and q_sink = s_source; the copies

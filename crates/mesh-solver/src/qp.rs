@@ -5,12 +5,14 @@
 //! the solve before: multipliers of the right signs are feasible for the dual whatever the bounds are. The method is that
 //! of Goldfarb and Idnani (1983) in the form of Arnstroem, Bemporad and Axehill (2022):
 //!
-//!     repeat
-//!       mu* <- the multipliers that hold the working set exactly
-//!       if some mu* has the wrong sign: go towards mu* until the first multiplier is zero, drop its constraint
-//!       else: mu <- mu*; if no constraint is violated: done; else take in the most violated one
-//!       (a constraint that depends on the working set drives multipliers without end, which proves infeasibility,
-//!       or until one of them is zero and its constraint makes room)
+//! ```text
+//! repeat
+//!   mu* <- the multipliers that hold the working set exactly
+//!   if some mu* has the wrong sign: go towards mu* until the first multiplier is zero, drop its constraint
+//!   else: mu <- mu*; if no constraint is violated: done; else take in the most violated one
+//!   (a constraint that depends on the working set drives multipliers without end, which proves infeasibility,
+//!   or until one of them is zero and its constraint makes room)
+//! ```
 //!
 //! A cost that is flat in some direction is made curved by eps/2 |x - centre|^2, and the centre moved to the solution
 //! until it stays (proximal point). At the end one step of iterative refinement on the final working set.

@@ -45,7 +45,9 @@ impl Mission {
             .expect("flies");
         let claim = Claim::Flown { interrupted: flown.outcome.interrupted };
         let audit = audit::verify(&run, fleet.file(), claim).expect("audits");
-        let report = Evidence { scenario: &scenario, seed: 3, flown: &flown, audit: &audit, central: None }.report();
+        let report =
+            Evidence { scenario: &scenario, seed: 3, flown: &flown, audit: &audit, central: None, unplanned: None }
+                .report();
         let plans = plan_file(scenario.name.as_str(), 3, &flown.outcome.journal.plans);
         durable::replace_file(&run.plan(), plans.as_bytes()).expect("writes");
         report.write(&run.report()).expect("writes");

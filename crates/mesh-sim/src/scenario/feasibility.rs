@@ -214,7 +214,7 @@ fn header(text: &str, key: &str) -> Range<usize> {
 }
 
 /// By how much what must not happen is made dearer.
-const DETERRENT: f64 = 1000.0;
+const DETERRENT: f64 = 10.0;
 
 const FEASIBLE: &str = "a first plan that meets every constraint";
 

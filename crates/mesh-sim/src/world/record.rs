@@ -67,7 +67,7 @@ pub struct Score {
     pub cost: f64,
     /// Minus the value of what is left in batteries and stores.
     pub leftover_cost: f64,
-    /// Data sent down to Earth.
+    /// Data from rovers' instruments that a satellite sent down to Earth.
     pub science_gbit: f64,
     /// Largest amount in one step by which the sinks of each junction would have taken more than its source gave.
     pub excess_max: BTreeMap<JunctionId, f64>,
@@ -177,7 +177,7 @@ impl Score {
         Self {
             cost: assets.values().map(|asset| asset.cost).sum(),
             leftover_cost: vehicles.iter().map(|(id, vehicle)| leftover_cost(vehicle, &bodies[id])).sum(),
-            science_gbit: assets.values().map(|asset| asset.downlinked_gbit).sum(),
+            science_gbit: vehicles.keys().map(|id| science_gbit(id, vehicles, history, hours)).sum(),
             assets,
             excess_max,
         }
@@ -218,6 +218,32 @@ impl AssetScore {
         }
         score
     }
+}
+
+/// Rovers' data that satellite `id` sent down. Data of all senders mixes in its store, and what goes down or is lost is
+/// taken from the mixture.
+fn science_gbit(
+    id: &AssetId,
+    vehicles: &BTreeMap<AssetId, AdapterSettings>,
+    history: &[StepRecord],
+    hours: f64,
+) -> f64 {
+    let is_rover = |sender: &AssetId| matches!(vehicles.get(sender), Some(AdapterSettings::Rover(..)));
+    let (mut stored, mut of_rovers, mut delivered) = (0.0, 0.0, 0.0);
+    for step in history.iter().filter_map(|record| record.assets.get(id)) {
+        let Flows::Satellite { relay_gbit_h, downlink_gbit_h, spilled_gbit_h, .. } = &step.flows else { continue };
+        for (sender, rate) in relay_gbit_h {
+            stored += rate * hours;
+            of_rovers += if is_rover(sender) { rate * hours } else { 0.0 };
+        }
+        let share = if stored > 0.0 { of_rovers / stored } else { 0.0 };
+        let down = downlink_gbit_h * hours;
+        let gone = down + spilled_gbit_h * hours;
+        delivered += down * share;
+        of_rovers -= gone * share;
+        stored = (stored - gone).max(0.0);
+    }
+    delivered
 }
 
 /// Minus the value of what is left, as at the end of a plan's horizon.
