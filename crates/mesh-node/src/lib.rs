@@ -17,6 +17,7 @@ pub mod recording;
 pub mod replay;
 pub mod report;
 pub mod report_page;
+mod retrace;
 pub mod run_folder;
 
 pub use audit::Audit;

@@ -1,23 +1,25 @@
-//! `replay`: the mission once more, from the recordings.
+//! `replay`: every asset once more, from its recording.
 //!
-//! World, links and assets are executed again; every input must be the recorded one, bit for bit, before the asset gets
-//! it, so what runs is the recording, and the first difference is found in mission order. Signatures cannot be made
-//! again without the private keys: the recorded one is taken, once it verifies for the bytes that the asset asks to have
-//! signed.
+//! Each asset is executed again from its own recording alone (see [`crate::retrace`]); no link model and no planner of
+//! this machine has a say. Then the recordings are held against each other and against the world: a message that was
+//! received must have been sent, and the world, flown with the commands that the assets gave again, must show their
+//! sensors what is recorded. Of all differences the first in mission time is told.
 
 use crate::durable;
 use crate::error::NodeError;
 use crate::fleet_folder::FleetFile;
 use crate::plan_file::plan_file;
-use crate::recording::{RecordedInput, RecordingReader};
+use crate::recording::RecordingReader;
 use crate::report::Report;
+use crate::retrace::{Place, Retraced, retrace};
 use crate::run_folder::RunFolder;
-use mesh_asset::{Input, Settings};
+use mesh_adapters::{CommandSchedule, Telemetry};
+use mesh_asset::Settings;
 use mesh_identity::PublicKey;
-use mesh_model::{AssetId, Canonical, Hash, MissionTime, SignedEnvelope};
-use mesh_sim::Scenario;
+use mesh_model::{AssetId, Canonical, Hash, MissionTime};
 use mesh_sim::almanac::Almanac;
-use mesh_sim::fleet::{self, Fleet, FleetEvent, FleetOutcome, Host, asset_seed};
+use mesh_sim::fleet::{self, asset_seed};
+use mesh_sim::{Scenario, World};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -77,33 +79,31 @@ pub fn replay(run: &RunFolder, fleet: Option<&FleetFile>) -> Result<Replay, Node
         let why = diagnostics.first().map_or(String::new(), |diagnostic| diagnostic.message.clone());
         return Ok(Replay::broken_off(0, Difference::of_file("scenario.toml", "a scenario", why)));
     };
-    let mut flight = match Reflight::open(run, &scenario, &report, fleet)? {
-        Ok(flight) => flight,
-        Err(difference) => return Ok(Replay::broken_off(0, difference)),
-    };
     let almanac = Almanac::new(&scenario);
-    let settings = match flight.settings(&scenario, &almanac) {
-        Ok(settings) => settings,
+    let opened = match open(run, &scenario, &almanac, &report, fleet)? {
+        Ok(opened) => opened,
         Err(difference) => return Ok(Replay::broken_off(0, difference)),
     };
-    let fleet = match Fleet::new(&scenario, &almanac, report.seed, settings, &mut flight) {
-        Ok(fleet) => fleet,
-        Err(misuse) => {
-            return Ok(Replay::broken_off(0, Difference::of_file("rec", "settings", misuse.to_string())));
-        }
-    };
-    match fleet.fly() {
-        Err(Parted::Machine(why)) => Err(why),
-        Err(Parted::Difference(difference)) => Ok(Replay::broken_off(flight.inputs, difference)),
-        Ok(outcome) => {
-            let difference = match flight.remaining()? {
-                Some(left) => Some(left),
-                None => compare(run, &scenario, &report, &outcome)?,
-            };
-            let state_hash = Some(outcome.state_hash);
-            Ok(Replay { identical: difference.is_none(), state_hash, inputs: flight.inputs, difference })
-        }
+    let mut retraced = BTreeMap::new();
+    for (id, Opened { reader, settings, key }) in opened {
+        match retrace(&id, settings, &key, reader)? {
+            Ok(asset) => retraced.insert(id, asset),
+            Err(difference) => return Ok(Replay::broken_off(0, difference)),
+        };
     }
+    let mut world = World::new(&scenario, &almanac, report.seed);
+    let parted = retraced.values().filter_map(|asset| asset.parted.as_deref().cloned());
+    let mut differences: Vec<Difference> = parted.collect();
+    differences.extend(unsent(&retraced));
+    differences.extend(fly(&mut world, &retraced).map(|difference| *difference));
+    let inputs = retraced.values().map(|asset| asset.totals.inputs).sum();
+    if let Some(first) = differences.into_iter().min_by(Difference::order) {
+        return Ok(Replay::broken_off(inputs, Box::new(first)));
+    }
+    let states: Vec<_> = retraced.values().map(|asset| asset.state.clone()).collect();
+    let state_hash = fleet::state_hash(&states, &world);
+    let difference = compare(run, &scenario, &report, &retraced, state_hash)?;
+    Ok(Replay { identical: difference.is_none(), state_hash: Some(state_hash), inputs, difference })
 }
 
 impl Replay {
@@ -113,105 +113,73 @@ impl Replay {
 }
 
 impl Difference {
-    fn of_file(file: &str, recorded: impl Into<String>, replayed: impl Into<String>) -> Box<Self> {
+    pub(crate) fn of_file(file: &str, recorded: impl Into<String>, replayed: impl Into<String>) -> Box<Self> {
         let (file, recorded, replayed) = (file.to_owned(), recorded.into(), replayed.into());
         Box::new(Self { file, asset: None, input: None, mission_s: None, recorded, replayed })
     }
 
-    fn of_asset(asset: &AssetId, recorded: impl Into<String>, replayed: impl Into<String>) -> Box<Self> {
+    pub(crate) fn of_asset(asset: &AssetId, recorded: impl Into<String>, replayed: impl Into<String>) -> Box<Self> {
         let mut difference = Self::of_file(&recording_name(asset), recorded, replayed);
         difference.asset = Some(asset.clone());
         difference
     }
+
+    pub(crate) fn at(
+        asset: &AssetId,
+        place: Place,
+        recorded: impl Into<String>,
+        replayed: impl Into<String>,
+    ) -> Box<Self> {
+        let mut difference = Self::of_asset(asset, recorded, replayed);
+        (difference.input, difference.mission_s) = (Some(place.number), Some(place.now.as_s()));
+        difference
+    }
+
+    /// What comes first is told first; what has no place in mission time comes last.
+    fn order(&self, other: &Self) -> std::cmp::Ordering {
+        let time = |difference: &Self| difference.mission_s.unwrap_or(f64::INFINITY);
+        time(self).total_cmp(&time(other)).then(self.input.cmp(&other.input))
+    }
 }
 
-/// Why a replay broke off.
-#[derive(Debug)]
-enum Parted {
-    Difference(Box<Difference>),
-    Machine(NodeError),
-}
-
-/// A host that takes every answer from the recordings and compares everything else with them.
-struct Reflight {
-    tracks: BTreeMap<AssetId, Track>,
-    inputs: u64,
-    /// How often the clock moved on before somebody stopped the mission; none if it came to its end.
-    ticks_left: Option<u64>,
-}
-
-/// The recording of one asset.
-struct Track {
+/// A recording that has been opened, with what it says at its beginning.
+struct Opened {
     reader: RecordingReader,
     settings: Settings,
     key: PublicKey,
-    /// The next recorded input.
-    next: Option<RecordedInput>,
 }
 
-impl Reflight {
-    fn open(
-        run: &RunFolder,
-        scenario: &Scenario,
-        report: &Report,
-        fleet: Option<&FleetFile>,
-    ) -> Result<Result<Self, Box<Difference>>, NodeError> {
-        let mut tracks = BTreeMap::new();
-        for asset in scenario.contract().members {
-            let path = run.recording(&asset);
-            let reader = match damage(&asset, RecordingReader::open(&path))? {
-                Ok(reader) => reader,
-                Err(difference) => return Ok(Err(difference)),
-            };
-            match Track::begin(&asset, reader, report, fleet) {
-                Ok(track) => {
-                    tracks.insert(asset, track);
-                }
-                Err(difference) => return Ok(Err(difference)),
-            }
-        }
-        for (asset, track) in &mut tracks {
-            if let Err(difference) = track.advance(asset)? {
-                return Ok(Err(difference));
-            }
-        }
-        let ticks_left = report.interrupted.then_some(report.ticks);
-        Ok(Ok(Self { tracks, inputs: 0, ticks_left }))
+/// Opens the recordings of all members. Their settings must be those that the scenario gives.
+fn open(
+    run: &RunFolder,
+    scenario: &Scenario,
+    almanac: &Almanac,
+    report: &Report,
+    fleet: Option<&FleetFile>,
+) -> Result<Result<BTreeMap<AssetId, Opened>, Box<Difference>>, NodeError> {
+    let mut opened = BTreeMap::new();
+    for asset in scenario.contract().members {
+        let reader = match damage(&asset, RecordingReader::open(&run.recording(&asset)))? {
+            Ok(reader) => reader,
+            Err(difference) => return Ok(Err(difference)),
+        };
+        match Opened::new(&asset, reader, report, fleet) {
+            Ok(recording) => opened.insert(asset, recording),
+            Err(difference) => return Ok(Err(difference)),
+        };
     }
-
-    /// The settings that the scenario gives, which must be the recorded ones.
-    fn settings(&self, scenario: &Scenario, almanac: &Almanac) -> Result<Vec<Settings>, Box<Difference>> {
-        let Some(first) = self.tracks.values().next() else { return Ok(vec![]) };
-        let expected = fleet::settings(scenario, almanac, first.settings.mission, &first.settings.keys);
-        for settings in &expected {
-            if self.tracks.get(&settings.me).is_none_or(|track| track.settings != *settings) {
-                let same = "the settings that scenario.toml gives and all others were given";
-                return Err(Difference::of_asset(&settings.me, "other settings", same));
-            }
+    let Some(first) = opened.values().next() else { return Ok(Ok(opened)) };
+    for settings in fleet::settings(scenario, almanac, first.settings.mission, &first.settings.keys) {
+        if opened.get(&settings.me).is_none_or(|recording| recording.settings != settings) {
+            let same = "the settings that scenario.toml gives and all others were given";
+            return Ok(Err(Difference::of_asset(&settings.me, "other settings", same)));
         }
-        Ok(expected)
     }
-
-    /// What is left of the recordings after the last input: nothing, and sound to the last byte.
-    fn remaining(&mut self) -> Result<Option<Box<Difference>>, NodeError> {
-        for (asset, track) in &mut self.tracks {
-            if let Some(left) = &track.next {
-                return Ok(Some(at(asset, left, format!("{} more", left.bytes.len()), "the end of the mission")));
-            }
-            if let Err(difference) = track.advance(asset)? {
-                return Ok(Some(difference));
-            }
-        }
-        Ok(None)
-    }
-
-    fn track(&mut self, asset: &AssetId) -> &mut Track {
-        self.tracks.get_mut(asset).expect("the fleet has the members whose recordings were opened")
-    }
+    Ok(Ok(opened))
 }
 
-impl Track {
-    fn begin(
+impl Opened {
+    fn new(
         asset: &AssetId,
         reader: RecordingReader,
         report: &Report,
@@ -236,83 +204,72 @@ impl Track {
         {
             return Err(Difference::of_asset(asset, format!("the public key {key}"), member.public_key.did()));
         }
-        Ok(Self { reader, settings, key, next: None })
-    }
-
-    fn advance(&mut self, asset: &AssetId) -> Result<Result<(), Box<Difference>>, NodeError> {
-        Ok(damage(asset, self.reader.next_input())?.map(|next| self.next = next))
+        Ok(Self { reader, settings, key })
     }
 }
 
-impl Host for Reflight {
-    type Error = Parted;
-
-    fn sign(&mut self, asset: &AssetId, unsigned: &[u8]) -> Result<[u8; 64], Parted> {
-        let track = self.track(asset);
-        let Some(next) = &track.next else {
-            return Err(Difference::of_asset(asset, "nothing more", "a request for a signature").into());
+/// The first message of each asset that is recorded as received and that nobody sent it.
+fn unsent(retraced: &BTreeMap<AssetId, Retraced>) -> Vec<Difference> {
+    let first_of = |(id, asset): (&AssetId, &Retraced)| {
+        let was_sent = |from: &AssetId, hash: &Hash| {
+            retraced.get(from).is_some_and(|sender| {
+                // A sender that parted from its recording earlier is told of instead.
+                sender.parted.is_some() || sender.sent.contains(&(id.clone(), *hash))
+            })
         };
-        match Input::decode(&next.bytes) {
-            Ok(Input::Signed { signature, .. }) if track.key.accepts(unsigned, &signature) => Ok(signature),
-            Ok(Input::Signed { .. }) => {
-                let request = format!("bytes to sign with SHA-256 {}", Hash::of(unsigned));
-                Err(at(asset, next, "a signature that is not valid for them", request).into())
-            }
-            Ok(other) => Err(at(asset, next, described(&other), "a request for a signature").into()),
-            Err(why) => Err(at(asset, next, why.to_string(), "a request for a signature").into()),
-        }
-    }
-
-    fn persist(&mut self, _: &AssetId, _: &SignedEnvelope) -> Result<(), Parted> {
-        Ok(())
-    }
-
-    fn record(&mut self, asset: &AssetId, now: MissionTime, input: &Input) -> Result<(), Parted> {
-        let track = self.track(asset);
-        let Some(next) = &track.next else {
-            return Err(Difference::of_asset(asset, "nothing more", described(input)).into());
-        };
-        if next.now != now {
-            let replayed = format!("{} at {now}", described(input));
-            return Err(at(asset, next, format!("an input at {}", next.now), replayed).into());
-        }
-        if next.bytes != input.encode() {
-            let recorded = Input::decode(&next.bytes).map_or_else(|why| why.to_string(), |input| described(&input));
-            return Err(at(asset, next, recorded, described(input)).into());
-        }
-        track.advance(asset).map_err(Parted::Machine)?.map_err(Parted::from)?;
-        self.inputs += 1;
-        Ok(())
-    }
-
-    fn observe(&mut self, _: MissionTime, _: &FleetEvent<'_>) {}
-
-    fn stop_requested(&mut self) -> bool {
-        match &mut self.ticks_left {
-            Some(left) => {
-                *left = left.saturating_sub(1);
-                *left == 0
-            }
-            None => false,
-        }
-    }
+        let (place, from, hash) = asset.received.iter().find(|(_, from, hash)| !was_sent(from, hash))?;
+        let recorded = format!("a message from {from} with SHA-256 {hash}");
+        Some(*Difference::at(id, *place, recorded, "no such message was sent"))
+    };
+    retraced.iter().filter_map(first_of).collect()
 }
 
-impl From<Box<Difference>> for Parted {
-    fn from(difference: Box<Difference>) -> Self {
-        Self::Difference(difference)
+/// Flies the world with the commands that the assets gave again, and holds its sensors against the recorded ones.
+/// Returns the first reading that differs.
+fn fly(world: &mut World, retraced: &BTreeMap<AssetId, Retraced>) -> Option<Box<Difference>> {
+    enum Step<'a> {
+        Read(Place, &'a Telemetry),
+        Command(&'a CommandSchedule),
     }
+    // Sensors are read before anything is commanded in the same tick.
+    let mut steps: BTreeMap<(MissionTime, bool, &AssetId), Vec<Step<'_>>> = BTreeMap::new();
+    for (id, asset) in retraced {
+        for (place, telemetry) in &asset.readings {
+            steps.entry((place.now, false, id)).or_default().push(Step::Read(*place, telemetry));
+        }
+        for (now, schedule) in &asset.commands {
+            steps.entry((*now, true, id)).or_default().push(Step::Command(schedule));
+        }
+    }
+    for ((now, _, id), steps) in steps {
+        world.advance(now);
+        for step in steps {
+            match step {
+                Step::Command(schedule) => world.command(id, schedule.clone()),
+                Step::Read(place, recorded) => {
+                    let replayed = world.telemetry(id);
+                    if replayed.as_ref() != Some(recorded) {
+                        let replayed = format!("sensors that say {replayed:?}");
+                        return Some(Difference::at(id, place, format!("{recorded:?}"), replayed));
+                    }
+                }
+            }
+        }
+    }
+    world.advance(retraced.values().map(|asset| asset.ended).max().unwrap_or(MissionTime::ZERO));
+    None
 }
 
-/// After the flight: its outcome against the report, the plan file and the figures of the recordings.
+/// What came out against the report, the plan file and the figures of the recordings.
 fn compare(
     run: &RunFolder,
     scenario: &Scenario,
     report: &Report,
-    outcome: &FleetOutcome,
+    retraced: &BTreeMap<AssetId, Retraced>,
+    state_hash: Hash,
 ) -> Result<Option<Box<Difference>>, NodeError> {
     const REPORT: &str = "report.json";
-    for state in &outcome.states {
+    for state in retraced.values().map(|asset| &asset.state) {
         let recorded = report.asset(&state.asset).map(|figures| figures.state);
         if recorded != Some(state.hash()) {
             let recorded = recorded.map_or("no state".to_owned(), |hash| format!("final state {hash}"));
@@ -321,13 +278,22 @@ fn compare(
             return Ok(Some(difference));
         }
     }
-    if report.state_hash != outcome.state_hash {
-        let (recorded, replayed) = (format!("state hash {}", report.state_hash), outcome.state_hash.to_string());
+    if report.state_hash != state_hash {
+        let (recorded, replayed) = (format!("state hash {}", report.state_hash), state_hash.to_string());
         return Ok(Some(Difference::of_file(REPORT, recorded, replayed)));
     }
-    let plans = plan_file(scenario.name.as_str(), report.seed, &outcome.journal.plans);
+    let mut certified: Vec<_> = retraced.values().flat_map(|asset| asset.certified.iter().cloned()).collect();
+    certified.sort_by_key(|certified| certified.agreed);
+    let plans = plan_file(scenario.name.as_str(), report.seed, &certified);
     if durable::read_text(&run.plan())? != plans {
         return Ok(Some(Difference::of_file("plan.json", "other plans", "the plans that were certified")));
+    }
+    for (asset, retraced) in retraced {
+        let recorded = report.recordings.iter().find(|figures| figures.asset == *asset).map(|own| own.inputs_hash);
+        if recorded != Some(retraced.totals.digest) {
+            let recorded = recorded.map_or("no inputs".to_owned(), |hash| format!("inputs with the digest {hash}"));
+            return Ok(Some(Difference::of_asset(asset, recorded, retraced.totals.digest.to_string())));
+        }
     }
     for figures in &report.recordings {
         let found = durable::file_hash(&run.recording(&figures.asset))?;
@@ -340,7 +306,7 @@ fn compare(
 }
 
 /// A damaged or missing recording is an answer, not an obstacle; what the machine refuses is one.
-fn damage<T>(asset: &AssetId, read: Result<T, NodeError>) -> Result<Result<T, Box<Difference>>, NodeError> {
+pub(crate) fn damage<T>(asset: &AssetId, read: Result<T, NodeError>) -> Result<Result<T, Box<Difference>>, NodeError> {
     match read {
         Ok(value) => Ok(Ok(value)),
         Err(NodeError::Unfit { fault, .. }) => {
@@ -350,32 +316,6 @@ fn damage<T>(asset: &AssetId, read: Result<T, NodeError>) -> Result<Result<T, Bo
             Ok(Err(Difference::of_asset(asset, "no such file", "a recording is needed")))
         }
         Err(other) => Err(other),
-    }
-}
-
-fn at(
-    asset: &AssetId,
-    input: &RecordedInput,
-    recorded: impl Into<String>,
-    replayed: impl Into<String>,
-) -> Box<Difference> {
-    let mut difference = Difference::of_asset(asset, recorded, replayed);
-    (difference.input, difference.mission_s) = (Some(input.number), Some(input.now.as_s()));
-    difference
-}
-
-/// An input in a few words. Long ones are named by their hash.
-fn described(input: &Input) -> String {
-    match input {
-        Input::Tick => "a tick".to_owned(),
-        Input::Telemetry(telemetry) => format!("{telemetry:?}"),
-        Input::Message { from, bytes } => {
-            format!("a message of {} bytes from {from}, SHA-256 {}", bytes.len(), Hash::of(bytes))
-        }
-        Input::Link { peer, up } => format!("contact with {peer} {}", if *up { "made" } else { "lost" }),
-        Input::Signed { id, signature } => format!("signature {id}, SHA-256 {}", Hash::of(signature)),
-        Input::Persisted { id } => format!("persisted {id}"),
-        Input::Close => "the end of the mission".to_owned(),
     }
 }
 
