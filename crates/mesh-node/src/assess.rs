@@ -92,8 +92,10 @@ impl Evidence<'_> {
         let limits = &self.scenario.limits;
         let margin = score.assets.values().map(|asset| asset.battery_margin_kwh).reduce(f64::min);
         let missed = score.assets.values().map(|asset| asset.life_support_missed_kwh).sum();
+        // As a part of what is tolerated; rounding is, even where nothing else is.
         let excess = self.scenario.junctions.iter().map(|junction| {
-            score.excess_max.get(&junction.id).map_or(0.0, |excess| excess - junction.tolerance.value())
+            let excess = score.excess_max.get(&junction.id).copied().unwrap_or(0.0);
+            excess / junction.tolerance.value().max(EXCESS_ZERO)
         });
         let science = self.central.map(|central| score.science_gbit / central.science_gbit);
         let gap = (plan.adopted > 0).then_some(plan.certified_gap);
@@ -101,7 +103,7 @@ impl Evidence<'_> {
         vec![
             Assertion::compare("reserves_kept", margin, AtLeast, 0.0, "kWh"),
             Assertion::compare("life_support_met", Some(missed), AtMost, 0.0, "kWh"),
-            Assertion::compare("couplings_kept", excess.reduce(f64::max), AtMost, 0.0, ""),
+            Assertion::compare("couplings_kept", excess.reduce(f64::max), AtMost, 1.0, "tolerances"),
             Assertion::compare("science_delivered", science, AtLeast, limits.science_share_min, ""),
             Assertion::compare(GAP_ASSERTION, gap, AtMost, limits.gap_max, ""),
             Assertion::compare("blackout_flown", Some(blackout.mission_s), AtLeast, limits.blackout_s_min, "s"),
@@ -365,6 +367,8 @@ fn kind(kind: &AssetKind) -> &'static str {
     }
 }
 
+/// Excess below this is rounding.
+const EXCESS_ZERO: f64 = 1e-9;
 /// Flows below this are rounding.
 const FLOW_ZERO: f64 = 1e-6;
 /// Prices below this are rounding, not scarcity.

@@ -131,8 +131,12 @@ impl Difference {
         replayed: impl Into<String>,
     ) -> Box<Self> {
         let mut difference = Self::of_asset(asset, recorded, replayed);
-        (difference.input, difference.mission_s) = (Some(place.number), Some(place.now.as_s()));
+        difference.set_place(place);
         difference
+    }
+
+    pub(crate) fn set_place(&mut self, place: Place) {
+        (self.input, self.mission_s) = (Some(place.number), Some(place.now.as_s()));
     }
 
     /// What comes first is told first; what has no place in mission time comes last.

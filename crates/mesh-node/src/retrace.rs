@@ -57,7 +57,9 @@ pub(crate) fn retrace(
         let input = match damage(id, reader.next_input())? {
             Ok(Some(input)) => input,
             Ok(None) => break,
-            Err(damaged) => {
+            Err(mut damaged) => {
+                // From here on nothing is known: whatever differs elsewhere later on may be its doing.
+                damaged.set_place(Place { now: track.ended, number: reader.totals().inputs });
                 track.parted = Some(damaged);
                 break;
             }
@@ -69,7 +71,8 @@ pub(crate) fn retrace(
         }
     }
     if track.parted.is_none() && !track.is_settled() {
-        track.parted = Some(Difference::of_asset(id, "nothing more", "a request that was never answered"));
+        let place = Place { now: track.ended, number: reader.totals().inputs };
+        track.parted = Some(Difference::at(id, place, "nothing more", "a request that was never answered"));
     }
     Ok(Ok(track.finish(reader.totals())))
 }
