@@ -30,14 +30,15 @@ pub struct Arguments {
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<Verdict, Failure> {
     let run = RunFolder::open(&arguments.run)?;
-    let fleet = match &arguments.fleet {
-        Some(path) => FleetFile::read(path)?,
+    let fleet_path = match &arguments.fleet {
+        Some(path) => path.clone(),
         None => {
             // Which fleet it was is written in the run's own scenario.
             let (scenario, _) = ScenarioFile::read(&run.scenario())?.into_scenario()?;
-            FleetFile::read(&fleet_folder::location(None, &scenario.name)?)?
+            fleet_folder::location(None, &scenario.name)?
         }
     };
+    let fleet = FleetFile::read(&fleet_path)?;
     let report = if run.report().exists() { Some(Report::read(&run.report())?) } else { None };
     let audit = audit::verify(&run, &fleet, report.as_ref().map_or(Claim::Nothing, Claim::Report))?;
     if arguments.json {
@@ -46,8 +47,18 @@ pub fn run(arguments: &Arguments) -> Result<Verdict, Failure> {
         for finding in &audit.findings {
             output::line(&finding.to_string());
         }
+        if report.is_none() {
+            output::note("there is no report.json, so the logs were checked without it");
+        }
+        if audit.entries == 0 {
+            let (run, fleet) = (run.path().display(), fleet_path.display());
+            output::note(format_args!(
+                "not one entry stands: were the logs of {run} signed by the fleet in {fleet}? If not, name it with --fleet"
+            ));
+        }
         let verdict = if audit.verified { "verified" } else { "NOT verified" };
-        output::line(&format!("{verdict}: {} entries in order, {} findings", audit.entries, audit.findings.len()));
+        let findings = output::counted(audit.findings.len(), "finding");
+        output::line(&format!("{verdict}: {} entries in order, {findings}", audit.entries));
     }
     Ok(Verdict::good_if(audit.verified))
 }

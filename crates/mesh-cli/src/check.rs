@@ -1,7 +1,6 @@
 //! `check`: whether a scenario is one.
 
 use crate::failure::{Failure, Verdict};
-use crate::feasibility;
 use crate::output;
 use crate::scenario_file::{DiagnosticJson, ScenarioFile};
 use serde::Serialize;
@@ -26,7 +25,8 @@ struct Findings<'a> {
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<Verdict, Failure> {
-    let file = ScenarioFile::read(&arguments.file)?;
+    let mut file = ScenarioFile::read(&arguments.file)?;
+    file.check_feasible()?;
     if arguments.json {
         let diagnostics = file.diagnostics_json();
         output::json(&Findings { file: &arguments.file, valid: file.is_valid(), diagnostics });
@@ -34,7 +34,6 @@ pub fn run(arguments: &Arguments) -> Result<Verdict, Failure> {
         file.show_diagnostics();
     }
     let Some(scenario) = file.scenario() else { return Ok(Verdict::CouldNotRun) };
-    feasibility::check(scenario)?;
     if !arguments.json {
         let timing = &scenario.timing;
         output::line(&format!(

@@ -1,7 +1,7 @@
 //! How a command ends, and how its failure is shown: what, where, what was expected, and a hint.
 
+use crate::output;
 use crate::scenario_file::ScenarioFile;
-use mesh_model::{AssetId, MissionTime};
 use mesh_node::{FlightError, NodeError};
 use mesh_sim::scenario::{Diagnostic, Severity};
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
@@ -57,21 +57,6 @@ pub enum Failure {
     /// The scenario file is none.
     #[error("{} is not a scenario", .0.path.display())]
     Scenario(Box<ScenarioFile>),
-    /// A constraint that cannot be met, whatever is planned.
-    #[error(
-        "the scenario is infeasible: {asset} cannot meet {row} in the plan from {start} on, {amount:.3} are missing"
-    )]
-    #[cfg_attr(not(feature = "bench"), expect(dead_code, reason = "only the referee finds this out"))]
-    Infeasible {
-        /// Whose constraint.
-        asset: AssetId,
-        /// Which: its name and the step of the plan, counted from 0.
-        row: String,
-        /// How much is missing, in the constraint's unit: kWh, kW or Gbit.
-        amount: f64,
-        /// When the plan begins.
-        start: MissionTime,
-    },
     /// The central planner could not fly the mission, so there is nothing to compare with.
     #[error("the central planner could not fly the mission: {0}")]
     #[cfg_attr(not(feature = "bench"), expect(dead_code, reason = "only the referee finds this out"))]
@@ -86,16 +71,13 @@ impl Failure {
     pub fn show(&self) {
         match self {
             Self::Scenario(file) => file.show_diagnostics(),
-            other => eprint!("{}", rendered(&Plain { message: other.to_string(), hint: other.hint() })),
+            other => output::note(rendered(&Plain { message: other.to_string(), hint: other.hint() }).trim_end()),
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
             Self::Node(why) | Self::Flight(FlightError::Node(why)) => why.hint(),
-            Self::Infeasible { asset, .. } => Some(format!(
-                "even with calm weather and unbroken links: give {asset} more (battery, solar, time) or ask less of it"
-            )),
             Self::Scenario(_) | Self::Flight(FlightError::Misuse(_)) | Self::Signals(_) | Self::Central(_) => None,
         }
     }
@@ -103,8 +85,23 @@ impl Failure {
 
 /// A diagnostic of a scenario file as text, with the part of the file that it is about.
 pub fn rendered_diagnostic(name: &str, text: &str, diagnostic: &Diagnostic) -> String {
+    if !is_showable(text, diagnostic) {
+        let place = diagnostic.position(text);
+        let Diagnostic { message, expected, hint, .. } = diagnostic;
+        let message = format!("{name}:{}:{}: {message}; expected {expected}", place.line, place.column);
+        return rendered(&Plain { message, hint: hint.clone() });
+    }
     let source = NamedSource::new(name, text.to_owned()).with_language("toml");
     rendered(&InFile { source, diagnostic })
+}
+
+/// Whether the lines around it fit on a screen. Of a file that is all one line nobody wants to see the line.
+fn is_showable(text: &str, diagnostic: &Diagnostic) -> bool {
+    let (before, after) = (&text[..diagnostic.span.start], &text[diagnostic.span.end..]);
+    let above = before.rsplit('\n').take(2);
+    let below = after.split('\n').take(2);
+    let longest = above.chain(text[diagnostic.span.clone()].split('\n')).chain(below).map(str::len).max().unwrap_or(0);
+    longest <= SHOWN_LENGTH_MAX && !text.is_empty() && !text.contains('\0')
 }
 
 fn rendered(diagnostic: &dyn miette::Diagnostic) -> String {
@@ -179,6 +176,8 @@ impl miette::Diagnostic for InFile<'_> {
 }
 
 const WIDTH: usize = 120;
+/// Longest line of a file that is shown, in bytes.
+const SHOWN_LENGTH_MAX: usize = 400;
 
 #[cfg(test)]
 mod tests {
@@ -197,6 +196,23 @@ mod tests {
         let shown = rendered_diagnostic("base.toml", text, &diagnostic);
         for part in ["unknown key `sede`", "base.toml:2:1", "expected one of name, seed", "did you mean `seed`?"] {
             assert!(shown.contains(part), "{part} is missing in {shown}");
+        }
+    }
+
+    #[test]
+    fn a_diagnostic_in_an_endless_line_has_its_place_and_no_picture() {
+        for text in ["\t".repeat(100_000) + "= 1", "x".repeat(500_000), String::new(), "\0 = 1".to_owned()] {
+            let diagnostic = Diagnostic {
+                severity: Severity::Error,
+                message: "not TOML".to_owned(),
+                span: text.len()..text.len(),
+                expected: "a key".to_owned(),
+                hint: None,
+            };
+            let shown = rendered_diagnostic("base.toml", &text, &diagnostic);
+            let place = format!("base.toml:1:{}: not TOML; expected a key", text.chars().count() + 1);
+            let words = |text: &str| text.replace("│", "").split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(shown.len() < 400 && words(&shown).contains(&place), "{shown}");
         }
     }
 

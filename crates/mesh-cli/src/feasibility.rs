@@ -3,46 +3,98 @@
 
 use crate::failure::Failure;
 use mesh_sim::Scenario;
+use mesh_sim::scenario::Diagnostic;
 
-/// An error if some constraint cannot be met, with the first plan in which that shows.
+/// What the scenario in `text` asks for in vain: the first constraint that cannot be met, at the asset that has it.
 #[cfg(feature = "bench")]
-pub fn check(scenario: &Scenario) -> Result<(), Failure> {
-    use mesh_sim::scenario::Disturbances;
+pub fn check(scenario: &Scenario, text: &str) -> Result<Option<Diagnostic>, Failure> {
+    use mesh_sim::scenario::{Disturbances, Severity};
     let calm = Scenario { disturbances: Disturbances { solar: 0.0, load: 0.0, drive: 0.0 }, ..scenario.clone() };
-    let flight = mesh_bench::fly(&calm, scenario.seed).map_err(|why| Failure::Central(why.to_string()))?;
-    for planned in flight.plans {
-        if let Some((asset, shortfall)) = planned.shortfalls.into_iter().next() {
-            let (row, amount, start) = (shortfall.row, shortfall.amount, planned.window.start);
-            return Err(Failure::Infeasible { asset, row, amount, start });
-        }
+    let spinner = crate::progress::spinner("checking that the scenario can be flown");
+    let flight = mesh_bench::fly(&calm, scenario.seed).map_err(|why| Failure::Central(why.to_string()));
+    spinner.finish_and_clear();
+    for planned in flight?.plans {
+        let Some((asset, shortfall)) = planned.shortfalls.into_iter().next() else { continue };
+        let missing = format!("{:.3} {}", shortfall.amount, unit(&shortfall.slack));
+        return Ok(Some(Diagnostic {
+            severity: Severity::Error,
+            message: format!(
+                "the scenario is infeasible: {asset} cannot meet `{}` in the plan from {} on, it is off by {}",
+                shortfall.row,
+                planned.window.start,
+                missing.trim_end()
+            ),
+            span: id_of(asset.as_str(), text),
+            expected: "plans that meet every constraint, with calm weather and unbroken links".to_owned(),
+            hint: Some(format!("give {asset} more (battery, solar, time) or ask less of it")),
+        }));
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Without the referee nobody can tell beforehand.
 #[cfg(not(feature = "bench"))]
 #[expect(clippy::unnecessary_wraps, reason = "the same signature as with the referee")]
-pub fn check(_: &Scenario) -> Result<(), Failure> {
-    Ok(())
+pub fn check(_: &Scenario, _: &str) -> Result<Option<Diagnostic>, Failure> {
+    Ok(None)
+}
+
+/// The unit of a slack variable, by the first word of its name.
+#[cfg(feature = "bench")]
+fn unit(slack: &str) -> &'static str {
+    match slack.split([' ', '[']).next().unwrap_or_default() {
+        "shed" => "kW",
+        "low" => "kWh",
+        "fill" | "spill" => "Gbit",
+        "late" => "km",
+        _ => "",
+    }
+}
+
+/// Where the file says that an asset is called `id`.
+#[cfg(feature = "bench")]
+fn id_of(id: &str, text: &str) -> std::ops::Range<usize> {
+    let quoted = format!("\"{id}\"");
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let value = line.trim_start().strip_prefix("id").map(str::trim_start).and_then(|rest| rest.strip_prefix('='));
+        if value.is_some_and(|value| value.trim_start().starts_with(&quoted)) {
+            let place = start + line.find(&quoted).unwrap_or(0);
+            return place..place + quoted.len();
+        }
+        start += line.len();
+    }
+    0..0
 }
 
 #[cfg(all(test, feature = "bench"))]
 mod tests {
     use super::*;
-    use mesh_sim::scenario::AssetKind;
+    use mesh_sim::scenario::{AssetKind, LUNAR_BASE};
 
     #[test]
     fn the_shipped_scenario_is_feasible_and_a_hungry_one_is_not() {
         let mut scenario = Scenario::lunar_base();
-        assert!(check(&scenario).is_ok());
+        assert!(matches!(check(&scenario, LUNAR_BASE), Ok(None)));
         for asset in &mut scenario.assets {
             if let AssetKind::Habitat { settings, .. } = &mut asset.kind {
                 settings.life_support_kw = 1.5 * settings.solar_kw_peak;
             }
         }
-        match check(&scenario) {
-            Err(Failure::Infeasible { asset, amount, .. }) => assert!(asset.as_str() == "habitat" && amount > 0.0),
-            other => unreachable!("life support beyond what the array yields cannot be met, yet: {other:?}"),
-        }
+        let Ok(Some(diagnostic)) = check(&scenario, LUNAR_BASE) else {
+            unreachable!("life support beyond what the array yields cannot be met");
+        };
+        assert!(diagnostic.message.contains("habitat cannot meet"), "{}", diagnostic.message);
+        assert!(diagnostic.message.contains(" kW"), "{}", diagnostic.message);
+        assert_eq!(&LUNAR_BASE[diagnostic.span.clone()], "\"habitat\"");
+        assert_eq!(diagnostic.position(LUNAR_BASE).column, 6);
+    }
+
+    #[test]
+    fn an_asset_is_found_where_its_id_stands() {
+        let text = "between = [\"rover\"]\n[[asset]]\n  id=\"rover\"\n";
+        assert_eq!(&text[id_of("rover", text)], "\"rover\"");
+        assert_eq!(id_of("rover", text).start, text.rfind("\"rover").expect("it is there"));
+        assert_eq!(id_of("tug", text), 0..0);
     }
 }

@@ -1,6 +1,7 @@
 //! What a person sees while a mission is flown: a few lines that stay in place on a terminal, plain lines elsewhere.
 
 use crate::interrupt::Interrupt;
+use crate::output;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mesh_asset::Event;
 use mesh_model::{AssetId, Epoch, MissionTime};
@@ -10,6 +11,7 @@ use mesh_sim::journal::LinkChange;
 use mesh_sim::{Scenario, World};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
+use std::time::Duration;
 
 /// How much is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +102,8 @@ impl Progress {
         match &self.display {
             Display::Silent => {}
             Display::Plain => {
-                eprintln!("{now} link {} - {} {}", change.a, change.b, if change.up { "up" } else { "down" });
+                let state = if change.up { "up" } else { "down" };
+                output::note(format_args!("{now} link {} - {} {state}", change.a, change.b));
             }
             Display::Terminal(bars) => {
                 let up = self.links_up.iter().map(|(a, b)| format!("{a}-{b}")).collect::<Vec<_>>().join(" ");
@@ -160,7 +163,7 @@ impl Progress {
     fn say(&self, now: MissionTime, text: &str) {
         match &self.display {
             Display::Silent => {}
-            Display::Plain => eprintln!("{now} {text}"),
+            Display::Plain => output::note(format_args!("{now} {text}")),
             Display::Terminal(bars) => bars.clock.println(format!("{now} {text}")),
         }
     }
@@ -217,6 +220,15 @@ impl Bars {
             bar.finish_and_clear();
         }
     }
+}
+
+/// Something that takes a moment, shown on a terminal while it does.
+pub fn spinner(message: &'static str) -> ProgressBar {
+    let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(DRAWS_PER_S));
+    spinner.set_style(style("{spinner} {msg}, {elapsed}"));
+    spinner.set_message(message);
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    spinner
 }
 
 fn soc_kwh(telemetry: &mesh_adapters::Telemetry) -> f64 {

@@ -1,7 +1,6 @@
 //! `run`: flies a mission and writes a run folder.
 
 use crate::failure::{Failure, Verdict};
-use crate::feasibility;
 use crate::flown::{self, FlownMission};
 use crate::interrupt::Interrupt;
 use crate::output;
@@ -38,12 +37,14 @@ pub struct Arguments {
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<Verdict, Failure> {
-    let (scenario, text) = ScenarioFile::read(&arguments.file)?.into_scenario()?;
-    feasibility::check(&scenario)?;
+    let interrupt = Interrupt::listen()?;
+    let mut file = ScenarioFile::read(&arguments.file)?;
+    file.check_feasible()?;
+    let (scenario, text) = file.into_scenario()?;
     let seed = arguments.seed.unwrap_or(scenario.seed);
     let fleet_path = fleet_folder::location(arguments.fleet.as_deref(), &scenario.name)?;
     let fleet = FleetFolder::open_or_create(&fleet_path, &scenario.name, &scenario.contract().members)?;
-    let interrupt = Interrupt::listen()?;
+    interrupt.await_requests();
     let run = match &arguments.out {
         Some(path) => RunFolder::create(path, &text)?,
         None => RunFolder::create_default(&scenario.name, SystemTime::now(), &text)?,
@@ -52,14 +53,15 @@ pub fn run(arguments: &Arguments) -> Result<Verdict, Failure> {
     let mut progress = Progress::new(&scenario, mode, interrupt);
     let mission = FlownMission::fly(&scenario, seed, &fleet, &run, &mut progress);
     progress.finish();
-    let mission = mission?;
-    mission.write(&run)?;
+    let mission = mission.and_then(|mission| mission.write(&run).map(|()| mission)).inspect_err(|_| {
+        output::note(format_args!("the run broke off; what there is of it is in {}", run.path().display()));
+    })?;
     if arguments.json {
         output::json(&mission.report);
     } else {
         show(&mission.report, &run);
         for finding in &mission.audit.findings {
-            eprintln!("{finding}");
+            output::note(finding);
         }
     }
     Ok(match (mission.report.interrupted, mission.report.status) {

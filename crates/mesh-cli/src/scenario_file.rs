@@ -1,9 +1,10 @@
 //! A scenario file: read, parsed, and what is wrong with it shown.
 
 use crate::failure::{Failure, rendered_diagnostic};
+use crate::{feasibility, output};
 use mesh_node::durable;
 use mesh_sim::Scenario;
-use mesh_sim::scenario::{self, Diagnostic};
+use mesh_sim::scenario::{self, Diagnostic, Severity};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -34,11 +35,16 @@ impl ScenarioFile {
     /// Reads the file at `path`.
     pub fn read(path: &Path) -> Result<Self, Failure> {
         let text = durable::read_text(path)?;
-        let (scenario, diagnostics) = scenario::check(&text);
+        let (scenario, diagnostics) = if text.trim().is_empty() {
+            // Otherwise the parser would complain about each of its tables.
+            (None, vec![empty()])
+        } else {
+            scenario::check(&text)
+        };
         Ok(Self { path: path.to_owned(), text, diagnostics, scenario })
     }
 
-    /// The scenario with the file that it came from; warnings are shown unless `quiet`.
+    /// The scenario with the file that it came from; warnings are shown.
     pub fn into_scenario(mut self) -> Result<(Scenario, String), Failure> {
         match self.scenario.take() {
             Some(scenario) => {
@@ -47,6 +53,17 @@ impl ScenarioFile {
             }
             None => Err(Failure::Scenario(Box::new(self))),
         }
+    }
+
+    /// If it is a scenario, yet one that no fleet can fly, it counts as none from here on, with the reason among its
+    /// diagnostics.
+    pub fn check_feasible(&mut self) -> Result<(), Failure> {
+        let Some(scenario) = &self.scenario else { return Ok(()) };
+        if let Some(diagnostic) = feasibility::check(scenario, &self.text)? {
+            self.diagnostics.push(diagnostic);
+            self.scenario = None;
+        }
+        Ok(())
     }
 
     /// Whether it is a scenario.
@@ -63,13 +80,30 @@ impl ScenarioFile {
     pub fn show_diagnostics(&self) {
         let name = self.path.display().to_string();
         for diagnostic in &self.diagnostics {
-            eprint!("{}", rendered_diagnostic(&name, &self.text, diagnostic));
+            output::note(rendered_diagnostic(&name, &self.text, diagnostic).trim_end());
+        }
+        let errors = self.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
+        if errors > 0 {
+            output::note(format_args!(
+                "{name} is not a scenario that can be flown: {}",
+                output::counted(errors, "error")
+            ));
         }
     }
 
     /// All that was found, for programs.
     pub fn diagnostics_json(&self) -> Vec<DiagnosticJson<'_>> {
         self.diagnostics.iter().map(|diagnostic| DiagnosticJson::of(diagnostic, &self.text)).collect()
+    }
+}
+
+fn empty() -> Diagnostic {
+    Diagnostic {
+        severity: Severity::Error,
+        message: "the file is empty".to_owned(),
+        span: 0..0,
+        expected: "a scenario".to_owned(),
+        hint: Some("start from scenarios/lunar_base.toml".to_owned()),
     }
 }
 

@@ -65,8 +65,11 @@ struct Worst {
 
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<Verdict, Failure> {
-    let (scenario, text) = ScenarioFile::read(&arguments.file)?.into_scenario()?;
     let interrupt = Interrupt::listen()?;
+    let mut file = ScenarioFile::read(&arguments.file)?;
+    file.check_feasible()?;
+    let (scenario, text) = file.into_scenario()?;
+    interrupt.await_requests();
     let room = tempfile::tempdir().map_err(NodeError::refused("create", &std::env::temp_dir()))?;
     // Keys of its own: a sweep leaves nothing behind.
     let fleet = FleetFolder::open_or_create(&room.path().join("fleet"), &scenario.name, &scenario.contract().members)?;
