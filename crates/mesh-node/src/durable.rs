@@ -1,6 +1,6 @@
 //! Files that appear as a whole or not at all: written beside their place, synced, then renamed into it.
 
-use crate::error::NodeError;
+use crate::error::{Fault, NodeError};
 use mesh_model::{Canonical, Hash};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
@@ -45,12 +45,19 @@ pub fn parent(path: &Path) -> &Path {
 
 /// Reads a text file, a large one refused.
 pub fn read_text(path: &Path) -> Result<String, NodeError> {
-    let length = fs::metadata(path).map_err(NodeError::refused("read", path))?.len();
-    if length > TEXT_LENGTH_MAX {
-        let why = format!("{length} bytes are more than the limit of {TEXT_LENGTH_MAX}");
+    let mut bytes = Vec::new();
+    // Not every file knows its length beforehand.
+    let file = File::open(path).map_err(NodeError::refused("read", path))?;
+    file.take(TEXT_LENGTH_MAX + 1).read_to_end(&mut bytes).map_err(NodeError::refused("read", path))?;
+    if bytes.len() as u64 > TEXT_LENGTH_MAX {
+        let why = format!("more than {TEXT_LENGTH_MAX} bytes");
         return Err(NodeError::refused("read", path)(io::Error::new(io::ErrorKind::FileTooLarge, why)));
     }
-    fs::read_to_string(path).map_err(NodeError::refused("read", path))
+    String::from_utf8(bytes).map_err(|why| {
+        let byte = why.utf8_error().valid_up_to();
+        let line = why.as_bytes()[..byte].iter().filter(|byte| **byte == b'\n').count() + 1;
+        NodeError::unfit(path, Fault::NotText { line, byte })
+    })
 }
 
 /// SHA-256 of the file at `path`, however long it is.
@@ -109,6 +116,26 @@ mod tests {
         let bytes = vec![3; 200_000];
         replace_file(&path, &bytes).expect("writes");
         assert_eq!(file_hash(&path).expect("reads"), Hash::of(&bytes));
+    }
+
+    #[test]
+    fn text_that_is_none_is_told_by_its_place() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("base.toml");
+        fs::write(&path, b"a = 1\nb = \xff\n").expect("writes");
+        let fault = |path: &Path| match read_text(path) {
+            Err(NodeError::Unfit { fault, .. }) => fault,
+            other => panic!("another outcome: {other:?}"),
+        };
+        assert_eq!(fault(&path), Fault::NotText { line: 2, byte: 10 });
+        assert!(matches!(read_text(folder.path()), Err(NodeError::Refused { .. })));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_without_an_end_is_refused() {
+        let endless = read_text(Path::new("/dev/zero")).expect_err("it has no end");
+        assert!(endless.to_string().contains("more than"), "{endless}");
     }
 
     #[test]

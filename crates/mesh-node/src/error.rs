@@ -24,6 +24,9 @@ pub enum NodeError {
         /// What it said.
         why: String,
     },
+    /// Nothing says where the fleets live.
+    #[error("no place for the fleet folder: neither COSMOSMESH_HOME nor HOME is set")]
+    NoHome,
     /// Something on disk is not what it should be.
     #[error("{}: {fault}", path.display())]
     Unfit {
@@ -50,6 +53,14 @@ pub enum Fault {
         expected: &'static str,
         /// What the parser met.
         why: String,
+    },
+    /// Not text.
+    #[error("not UTF-8 text: line {line}, byte {byte} of the file")]
+    NotText {
+        /// The line that is none, counted from 1.
+        line: usize,
+        /// The first byte that is wrong, counted from 0.
+        byte: usize,
     },
     /// A run folder exists already.
     #[error("the folder exists and is not empty; nothing in it was touched")]
@@ -127,16 +138,28 @@ impl NodeError {
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Refused { source, .. } => match source.kind() {
-                io::ErrorKind::NotFound => Some("check the spelling of the path".to_owned()),
-                io::ErrorKind::PermissionDenied => Some("check who owns it, or name another folder".to_owned()),
-                io::ErrorKind::StorageFull => Some("free some space, or name a folder on another disk".to_owned()),
-                _ => None,
-            },
+            Self::Refused { source, action, .. } => refusal_hint(source.kind(), action).map(str::to_owned),
             Self::NoEntropy { .. } => None,
+            Self::NoHome => Some("name the folder with --fleet, or set COSMOSMESH_HOME".to_owned()),
             Self::Unfit { path, fault } => fault.hint(path),
         }
     }
+}
+
+fn refusal_hint(kind: io::ErrorKind, action: &str) -> Option<&'static str> {
+    use io::ErrorKind;
+    Some(match kind {
+        ErrorKind::NotFound if action == "create" => "the folder above it cannot hold it; name another place",
+        ErrorKind::NotFound => "check the spelling of the path",
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            "check who may write there, or name another folder"
+        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space, or name a folder on another disk",
+        ErrorKind::AlreadyExists => "something that is no folder has this name; name another",
+        ErrorKind::IsADirectory => "this is a folder; name a file",
+        ErrorKind::NotADirectory => "a part of this path is a file; name a folder",
+        _ => return None,
+    })
 }
 
 impl Fault {
@@ -150,6 +173,11 @@ impl Fault {
             }
             Self::Missing { what: "fleet.toml" } => {
                 "name the fleet folder of the run with --fleet; a run with this scenario creates it".to_owned()
+            }
+            Self::Missing { what: MISSING_REPORT } => {
+                "the flight broke off, or the file was removed: there is nothing to \
+                                                       compare with; `cosmosmesh audit verify` still checks the logs"
+                    .to_owned()
             }
             Self::Missing { .. } => "name the folder that `cosmosmesh run` wrote".to_owned(),
             Self::NotEmpty => "name a new folder with --out, or leave --out away".to_owned(),
@@ -167,10 +195,18 @@ impl Fault {
                 "the recording was cut off or altered after it was written; nothing in it can be relied upon".to_owned()
             }
             Self::OtherVersion { .. } => "use the version of cosmosmesh that wrote it".to_owned(),
-            Self::Malformed { .. } => return None,
+            Self::NotText { .. } => "save it as UTF-8".to_owned(),
+            Self::Malformed { expected: "a report", .. } => "it was altered or cut off after it was written; \
+                                                             `cosmosmesh audit verify` checks the logs without it if \
+                                                             you move it away"
+                .to_owned(),
+            Self::Malformed { .. } => "restore it from a copy, or move the folder away".to_owned(),
         })
     }
 }
+
+/// What a run without a report lacks.
+pub(crate) const MISSING_REPORT: &str = "report of this run";
 
 struct MemberDifference<'a>(&'a [AssetId], &'a [AssetId]);
 

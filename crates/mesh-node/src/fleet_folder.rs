@@ -12,7 +12,6 @@ use mesh_model::{AssetId, FleetId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 /// A fleet whose members are flown from this machine.
@@ -108,11 +107,7 @@ pub fn location(explicit: Option<&Path>, scenario: &FleetId) -> Result<PathBuf, 
     }
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let home = set("COSMOSMESH_HOME").or_else(|| set("HOME").map(|home| home.join(".local/share/cosmosmesh")));
-    home.map(|home| home.join("fleets").join(scenario.as_str())).ok_or_else(|| {
-        let why =
-            io::Error::new(io::ErrorKind::NotFound, "neither COSMOSMESH_HOME nor HOME is set; name it with --fleet");
-        NodeError::refused("find", Path::new("the fleet folder"))(why)
-    })
+    home.map(|home| home.join("fleets").join(scenario.as_str())).ok_or(NodeError::NoHome)
 }
 
 /// `fleet.toml` as it is written.

@@ -1,7 +1,7 @@
 //! What a mission amounted to: report.json, and the figures that the page for people is drawn from.
 
 use crate::durable;
-use crate::error::{Fault, NodeError};
+use crate::error::{Fault, MISSING_REPORT, NodeError};
 use mesh_model::{AssetId, FleetId, Hash};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -241,6 +241,9 @@ pub struct RecordingFigures {
 impl Report {
     /// Reads the report at `path`.
     pub fn read(path: &Path) -> Result<Self, NodeError> {
+        if !path.try_exists().map_err(NodeError::refused("read", path))? {
+            return Err(NodeError::unfit(path, Fault::Missing { what: MISSING_REPORT }));
+        }
         let text = durable::read_text(path)?;
         let malformed = |why: String| NodeError::unfit(path, Fault::Malformed { expected: "a report", why });
         let value: serde_json::Value = serde_json::from_str(&text).map_err(|why| malformed(why.to_string()))?;
@@ -266,6 +269,20 @@ impl Report {
             serde_json::to_string_pretty(self).expect("a report holds names and numbers, which JSON can hold");
         text.push('\n');
         text
+    }
+
+    /// Where it contradicts itself: a verdict that its own figures do not give.
+    pub fn contradiction(&self) -> Option<String> {
+        let is_wrong = |assertion: &&Assertion| {
+            let Assertion { name, value, relation, limit, unit, .. } = assertion;
+            Assertion::compare(name, *value, *relation, *limit, unit).holds != assertion.holds
+        };
+        if let Some(wrong) = self.assertions.iter().find(is_wrong) {
+            return Some(format!("what it says of {} does not follow from value and limit", wrong.name));
+        }
+        let is_passed = self.assertions.iter().all(|assertion| assertion.holds) && !self.interrupted;
+        (is_passed != (self.status == Status::Pass))
+            .then(|| "its status does not follow from its assertions".to_owned())
     }
 
     /// The figures of `asset`.
@@ -467,6 +484,28 @@ mod tests {
         std::fs::write(&path, other).expect("writes");
         let why = Report::read(&path).expect_err("another version");
         assert!(matches!(why, NodeError::Unfit { fault: Fault::OtherVersion { found: 9, expected: 1 }, .. }));
+    }
+
+    #[test]
+    fn a_report_that_contradicts_itself_is_noticed() {
+        let sound = sample::report();
+        assert_eq!(sound.contradiction(), None);
+        let altered = |alter: &dyn Fn(&mut Report)| {
+            let mut report = sample::report();
+            alter(&mut report);
+            report.contradiction().unwrap_or_default()
+        };
+        assert!(altered(&|report| report.assertions[1].value = Some(1.0)).contains("gap_certified"));
+        assert!(altered(&|report| report.assertions[0].holds = false).contains("reserves_kept"));
+        assert!(altered(&|report| report.status = Status::Fail).contains("status"));
+        assert!(altered(&|report| report.interrupted = true).contains("status"));
+    }
+
+    #[test]
+    fn a_missing_report_is_told_apart_from_a_wrong_path() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let why = Report::read(&folder.path().join("report.json")).expect_err("there is none");
+        assert!(why.hint().is_some_and(|hint| hint.contains("broke off")), "{why}");
     }
 
     #[test]
