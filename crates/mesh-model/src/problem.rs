@@ -36,7 +36,7 @@ impl Window {
         if time < self.start || time >= self.end() || self.step_s == 0 {
             return None;
         }
-        Some((time.minus_s(self.start.whole_s()).as_ns() / (u64::from(self.step_s) * 1_000_000_000)) as usize)
+        Some(((time.as_ns() - self.start.as_ns()) / (u64::from(self.step_s) * 1_000_000_000)) as usize)
     }
 }
 
@@ -106,4 +106,17 @@ pub struct Port {
     pub edge: Edge,
     /// The variable a step; `None` means that this end allows no flow then.
     pub flow: Vec<Option<u32>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_that_starts_within_a_second_has_no_step_past_its_last() {
+        let window = Window { start: MissionTime::from_ns(500_000_000), step_s: 1, steps: 2 };
+        let step_at = |ns: u64| window.step_at(MissionTime::from_ns(ns));
+        assert_eq!([step_at(499_999_999), step_at(500_000_000), step_at(1_499_999_999)], [None, Some(0), Some(0)]);
+        assert_eq!([step_at(1_500_000_000), step_at(2_499_999_999), step_at(2_500_000_000)], [Some(1), Some(1), None]);
+    }
 }
