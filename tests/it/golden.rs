@@ -109,7 +109,7 @@ fn payloads() -> Vec<(&'static str, Payload)> {
         ),
         (
             "shared",
-            Payload::Shared(SharedVariables { epoch: epoch(), edge: edge(), lower: bounds(0.0), upper: bounds(3.0) }),
+            Payload::Shared(SharedVariables { epoch: epoch(), edge: edge(), lower: bounds(0.0), upper: bounds(3.0), awaits: true }),
         ),
         (
             "dual",
@@ -119,6 +119,7 @@ fn payloads() -> Vec<(&'static str, Payload)> {
                 round: 12,
                 reflected: bounds(0.5),
                 offered: bounds(0.25),
+                awaits: false,
             }),
         ),
         ("report", Payload::Report(report)),

@@ -220,6 +220,7 @@ fn nonsense_under_a_good_signature_is_survived() {
                             edge: edge.clone(),
                             lower: numbers.clone(),
                             upper: numbers.clone(),
+                            awaits: true,
                         }),
                         Payload::Dual(DualVariables {
                             epoch: epoch.clone(),
@@ -227,6 +228,7 @@ fn nonsense_under_a_good_signature_is_survived() {
                             round,
                             reflected: numbers.clone(),
                             offered: numbers.clone(),
+                            awaits: true,
                         }),
                         Payload::Report(RoundReport {
                             epoch: epoch.clone(),

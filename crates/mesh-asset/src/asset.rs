@@ -9,7 +9,8 @@ use crate::settings::{Misuse, Settings};
 use crate::state::AssetState;
 use mesh_identity::{Expectation, Incompatibility, PublicKey, Refusal, Roster, Verified, verify};
 use mesh_model::{
-    AssetId, AuditRecord, AuditSubject, Canonical, Epoch, MissionTime, Payload, PlanDelta, SignedEnvelope, Stream,
+    AssetId, AuditRecord, AuditSubject, Canonical, Epoch, MissionTime, Payload, PayloadKind, PlanDelta, SignedEnvelope,
+    Stream,
 };
 use mesh_sync::Sync;
 use std::collections::{BTreeMap, VecDeque};
@@ -25,8 +26,8 @@ pub struct Asset {
     planner: Option<Planner>,
     /// The epoch that the asset is in; names what it says.
     epoch: Epoch,
-    /// The newest live message of each author: older ones change nothing.
-    live_newest: BTreeMap<AssetId, u64>,
+    /// The newest live message of each author and kind: older ones change nothing.
+    live_newest: BTreeMap<(AssetId, PayloadKind), u64>,
     /// Transmissions to each neighbour so far.
     frames: BTreeMap<AssetId, u64>,
     /// Refusals that went on record, at most [`REFUSALS_RECORDED_MAX`].
@@ -136,11 +137,12 @@ impl Asset {
     }
 
     fn link(&mut self, now: MissionTime, peer: AssetId, up: bool, effects: &mut Vec<Effect>) -> Result<(), PeerError> {
+        self.sync.handle(now, mesh_sync::Input::Link { peer: peer.clone(), up }).map_err(PeerError::Log)?;
         if let Some(planner) = &mut self.planner {
             planner.link(now, &peer, up, effects);
         }
-        effects.push(Effect::Record(AuditSubject::Contact { peer: peer.clone(), up }));
-        self.sync.handle(now, mesh_sync::Input::Link { peer, up }).map_err(PeerError::Log)
+        effects.push(Effect::Record(AuditSubject::Contact { peer, up }));
+        Ok(())
     }
 
     fn signed(&mut self, id: u64, signature: [u8; 64]) -> Result<(), PeerError> {
@@ -183,15 +185,16 @@ impl Asset {
         }
     }
 
-    /// A live message: the newest of its author wins, and only for as long as it is current.
+    /// A live message: the newest of its author and kind wins, and only for as long as it is current.
     fn live(&mut self, now: MissionTime, verified: Verified, effects: &mut Vec<Effect>) -> Result<(), PeerError> {
         let envelope = verified.envelope();
         let author = envelope.author.clone();
-        let newest = self.live_newest.get(&author);
+        let stream = (author.clone(), envelope.kind);
+        let newest = self.live_newest.get(&stream);
         if !verified.is_current(now) || newest.is_some_and(|newest| envelope.sequence <= *newest) {
             return Err(PeerError::Stale { author });
         }
-        self.live_newest.insert(author.clone(), envelope.sequence);
+        self.live_newest.insert(stream, envelope.sequence);
         self.act_live(now, &author, verified.payload().clone(), effects)
     }
 
@@ -248,13 +251,17 @@ impl Asset {
         let envelope = entry.envelope();
         match entry.payload() {
             Payload::Delta(delta) if delta.attestation.asset == envelope.author => {
+                let (sequence, hash) = (envelope.sequence, entry.unsigned_hash());
+                if let Some(member) = self.member.as_mut().filter(|_| envelope.author == self.settings.me) {
+                    member.logged(sequence, hash, delta);
+                }
                 if let Some(planner) = &mut self.planner {
-                    planner.delta(now, envelope.sequence, entry.unsigned_hash(), delta, effects);
+                    planner.delta(now, sequence, hash, delta, effects);
                 }
             }
             Payload::Certificate(certificate) if envelope.author == self.settings.contract.planner => {
                 if let Some(member) = &mut self.member {
-                    member.certify(now, certificate, entry.unsigned_hash(), effects);
+                    member.certify(certificate, entry.unsigned_hash(), effects);
                 }
             }
             _ => {}

@@ -18,16 +18,21 @@ impl Agreed {
     /// The flow agreed for the steps of `window`; nothing was agreed for steps past the old window.
     pub(crate) fn frozen_flow(&self, window: &Window) -> Vec<f64> {
         (0..usize::from(window.steps))
-            .map(|step| self.window.step_at(window.step_start(step)).map_or(0.0, |old| self.flow[old]))
+            .map(|step| {
+                self.window.step_at(window.step_start(step)).and_then(|old| self.flow.get(old)).copied().unwrap_or(0.0)
+            })
             .collect()
     }
 
     /// Flow and price for the steps of `window` as a first guess: a step past the old window is taken to be like the
     /// one a whole window length earlier, for a window is a day.
     fn guess(&self, window: &Window) -> (Vec<f64>, Vec<f64>) {
-        let steps = self.flow.len();
-        let shift = (window.start.since_s(self.window.start) / f64::from(window.step_s)) as usize;
-        let rotated = |values: &[f64]| (0..usize::from(window.steps)).map(|t| values[(t + shift) % steps]).collect();
+        let past = window.start.minus_s(self.window.start.whole_s()).whole_s();
+        let shift = (past / u64::from(window.step_s).max(1)) as usize;
+        let steps = usize::from(window.steps);
+        let rotated = |values: &[f64]| -> Vec<f64> {
+            values.iter().cycle().skip(shift % values.len().max(1)).take(steps).copied().collect()
+        };
         (rotated(&self.flow), rotated(&self.price))
     }
 }

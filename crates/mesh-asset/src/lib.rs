@@ -6,18 +6,22 @@
 //! outputs that the shell carries out. The same inputs in the same order give the same outputs, bit for bit.
 
 mod asset;
+mod certificate;
 mod edge_state;
+#[cfg(test)]
+mod fixture;
 mod local;
 mod member;
 mod negotiation;
 mod planner;
+mod planning;
 mod ports;
 mod seal;
 mod settings;
 mod state;
 
 pub use asset::Asset;
-pub use planner::check_certificate;
+pub use certificate::{CertificateFault, check_certificate};
 pub use ports::{Event, Input, Output, PeerError};
 pub use settings::{Misuse, Settings};
 pub use state::{AdoptedPlan, AssetState};

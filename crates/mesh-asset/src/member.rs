@@ -2,16 +2,16 @@
 //!
 //! It knows neither keys nor logs; what it hears here has been verified, and what it says is signed elsewhere.
 
+use crate::certificate::{check_certificate, plan_window};
 use crate::edge_state::Agreed;
 use crate::negotiation::Negotiation;
-use crate::planner::check_certificate;
 use crate::ports::Event;
 use crate::settings::Settings;
 use crate::state::{Adopted, AdoptedPlan};
 use mesh_adapters::{Adapter, AdapterSettings, CommandSchedule, Telemetry};
 use mesh_model::{
-    AssetId, AuditSubject, Certificate, DualVariables, Edge, Epoch, MissionTime, Opening, Payload, PlanDelta, Real,
-    Schedule, SharedVariables,
+    AssetId, AuditSubject, Canonical, Certificate, DualVariables, Edge, Epoch, Hash, MissionTime, Opening, Payload,
+    PlanDelta, Real, Schedule, SharedVariables,
 };
 use std::collections::BTreeMap;
 
@@ -50,11 +50,14 @@ pub(crate) struct Member {
     offer: Option<Offer>,
 }
 
-/// The part of a plan that this member has put its signature to and holds until the certificate comes.
+/// The part of a plan that this member has put its signature to and holds until the certificate comes, or until it
+/// offers something else: the certificate may be late.
 struct Offer {
     delta: PlanDelta,
     schedule: Schedule,
     members: Vec<AssetId>,
+    /// Sequence number and hash of the log entry, once that is durable.
+    entry: Option<(u64, Hash)>,
 }
 
 impl Member {
@@ -78,9 +81,16 @@ impl Member {
 
     /// The planner opens an epoch.
     pub(crate) fn open(&mut self, now: MissionTime, opening: Opening, effects: &mut Vec<Effect>) {
-        let old = self.epoch.as_ref().is_some_and(|newest| opening.epoch <= *newest);
-        if old || !opening.members.contains(&self.settings.me) || opening.window.end() <= now {
+        if self.epoch.as_ref().is_some_and(|newest| opening.epoch <= *newest) {
+            self.answer_opening(&opening, effects);
             return;
+        }
+        if !self.is_sound(&opening) || opening.window.start <= now {
+            return;
+        }
+        if self.offer.as_ref().is_some_and(|offer| offer.delta.epoch.plan < opening.epoch.plan) {
+            // The plan may be certified without this member having heard of it yet.
+            self.negotiation = None;
         }
         self.close_unfinished(effects);
         self.epoch = Some(opening.epoch.clone());
@@ -134,7 +144,13 @@ impl Member {
     }
 
     pub(crate) fn tick(&mut self, now: MissionTime, effects: &mut Vec<Effect>) {
+        let offered = self.offered_epoch().cloned();
         let Some(negotiation) = self.negotiation.as_mut() else { return };
+        if now >= negotiation.opening.window.start && offered.as_ref() != Some(&negotiation.opening.epoch) {
+            // The planner has given it up as well, whether or not its word came through.
+            self.close_unfinished(effects);
+            return;
+        }
         let mut sayings = Vec::new();
         let ticked = negotiation.tick(now, &mut sayings);
         self.carry_on(ticked.map_err(|why| why.to_string()), sayings, effects);
@@ -142,7 +158,7 @@ impl Member {
 
     /// The planner picked a candidate: put this member's part of it on record.
     pub(crate) fn propose(&mut self, epoch: &Epoch, round: u32, effects: &mut Vec<Effect>) {
-        if self.offer.as_ref().is_some_and(|offer| offer.delta.epoch == *epoch) {
+        if self.offered_epoch() == Some(epoch) {
             // The planner asks again, so the entry must have been lost: say what the log holds, to have it asked for.
             effects.push(Effect::SayHeads { to: self.settings.contract.planner.clone() });
             return;
@@ -150,8 +166,15 @@ impl Member {
         let Some(negotiation) = self.negotiation.as_mut().filter(|n| n.opening.epoch == *epoch) else { return };
         if let Some((delta, schedule)) = negotiation.offer(round) {
             let members = negotiation.opening.members.clone();
-            self.offer = Some(Offer { delta: delta.clone(), schedule, members });
+            self.offer = Some(Offer { delta: delta.clone(), schedule, members, entry: None });
             effects.push(Effect::Offer(delta));
+        }
+    }
+
+    /// This member's own part is durable, as entry number `sequence` of its log.
+    pub(crate) fn logged(&mut self, sequence: u64, entry: Hash, delta: &PlanDelta) {
+        if let Some(offer) = self.offer.as_mut().filter(|offer| offer.delta.epoch == delta.epoch) {
+            offer.entry = Some((sequence, entry));
         }
     }
 
@@ -162,32 +185,23 @@ impl Member {
         }
     }
 
-    /// The planner's proof. The plan is adopted if it is sound and names exactly what this member offered.
-    pub(crate) fn certify(
-        &mut self,
-        now: MissionTime,
-        certificate: &Certificate,
-        entry: mesh_model::Hash,
-        effects: &mut Vec<Effect>,
-    ) {
-        let Some(offer) = self.offer.take_if(|offer| {
-            offer.delta.epoch == certificate.epoch
-                && offer.delta.round == certificate.round
-                && certificate.attestations.contains(&offer.delta.attestation)
-                && offer.delta.agreements.iter().all(|mine| certificate.agreements.contains(mine))
-        }) else {
-            return;
-        };
-        self.negotiation = None;
-        if certificate.window.end() <= now || check_certificate(certificate, &self.settings.contract).is_err() {
-            effects.push(Effect::GiveUp { epoch: certificate.epoch.clone(), rounds: certificate.round });
+    /// The planner's proof. The plan is adopted if it is sound and names exactly what this member offered; any other
+    /// proof is none of its concern.
+    pub(crate) fn certify(&mut self, certificate: &Certificate, entry: Hash, effects: &mut Vec<Effect>) {
+        let Self { settings: Settings { me, contract, .. }, .. } = self;
+        let is_proof = |offer: &mut Offer| offer.is_certified_by(certificate, me);
+        if check_certificate(certificate, contract).is_err() {
             return;
         }
+        let Some(offer) = self.offer.take_if(is_proof) else { return };
+        self.negotiation.take_if(|negotiation| negotiation.opening.epoch == offer.delta.epoch);
         self.adopt(offer, entry, effects);
     }
 
     pub(crate) fn next_deadline(&self) -> Option<MissionTime> {
-        self.negotiation.as_ref().and_then(|negotiation| negotiation.deadline)
+        let negotiation = self.negotiation.as_ref()?;
+        let end = negotiation.opening.window.start;
+        negotiation.deadline().map(|deadline| deadline.min(end))
     }
 
     pub(crate) fn adopted(&self) -> &Adopted {
@@ -198,8 +212,8 @@ impl Member {
         self.telemetry.as_ref()
     }
 
-    fn adopt(&mut self, offer: Offer, entry: mesh_model::Hash, effects: &mut Vec<Effect>) {
-        let Offer { delta, schedule, members } = offer;
+    fn adopt(&mut self, offer: Offer, entry: Hash, effects: &mut Vec<Effect>) {
+        let Offer { delta, schedule, members, .. } = offer;
         for agreement in &delta.agreements {
             let agreed = Agreed {
                 window: delta.window,
@@ -215,7 +229,7 @@ impl Member {
         effects.push(Effect::Record(AuditSubject::Adopted {
             epoch: delta.epoch.clone(),
             certificate: entry,
-            schedule: mesh_model::Canonical::hash(&schedule),
+            schedule: schedule.hash(),
         }));
         let plan = AdoptedPlan {
             epoch: delta.epoch,
@@ -240,12 +254,50 @@ impl Member {
         }
     }
 
-    /// A negotiation that ends without a plan goes on record.
+    /// The planner opens again what is open or over: it lacks an answer.
+    fn answer_opening(&self, opening: &Opening, effects: &mut Vec<Effect>) {
+        let mut sayings = Vec::new();
+        if let Some(negotiation) = self.negotiation.as_ref().filter(|n| n.opening == *opening) {
+            negotiation.say_report(&mut sayings);
+        }
+        effects.extend(sayings.into_iter().map(|(to, payload)| Effect::Say { to, payload }));
+    }
+
+    /// Whether the contract knows such an epoch, and this member is in it.
+    fn is_sound(&self, opening: &Opening) -> bool {
+        let Settings { me, contract, .. } = &self.settings;
+        let Opening { epoch, window, members } = opening;
+        let known = members.iter().all(|member| contract.members.contains(member));
+        let in_order = members.is_sorted_by(|a, b| a < b);
+        let planned = epoch.opener == contract.planner && *window == plan_window(contract, epoch.plan);
+        planned && known && in_order && members.contains(me)
+    }
+
+    fn offered_epoch(&self) -> Option<&Epoch> {
+        self.offer.as_ref().map(|offer| &offer.delta.epoch)
+    }
+
+    /// A negotiation that ends without a plan goes on record, and what was offered in it is void.
     fn close_unfinished(&mut self, effects: &mut Vec<Effect>) {
-        self.offer = None;
         if let Some(negotiation) = self.negotiation.take() {
+            self.offer.take_if(|offer| offer.delta.epoch == negotiation.opening.epoch);
             let epoch = negotiation.opening.epoch.clone();
             effects.push(Effect::GiveUp { epoch, rounds: negotiation.round() });
         }
+    }
+}
+
+impl Offer {
+    /// Whether `certificate` is the proof for this very plan: same epoch, round, members and numbers, and this entry.
+    fn is_certified_by(&self, certificate: &Certificate, me: &AssetId) -> bool {
+        let Self { delta, members, entry, .. } = self;
+        let named = |(sequence, hash): &(u64, Hash)| certificate.deltas.contains(&(me.clone(), *sequence, *hash));
+        delta.epoch == certificate.epoch
+            && delta.round == certificate.round
+            && delta.window == certificate.window
+            && entry.as_ref().is_some_and(named)
+            && members.iter().eq(certificate.attestations.iter().map(|attestation| &attestation.asset))
+            && certificate.attestations.contains(&delta.attestation)
+            && delta.agreements.iter().all(|mine| certificate.agreements.contains(mine))
     }
 }

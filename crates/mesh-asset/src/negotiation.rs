@@ -4,7 +4,8 @@
 //! Round 0 is the exchange of ranges. In round r every end solves, says its reflected state and waits for its
 //! neighbours' messages of the same round; the pairs define the candidate of r. A neighbour that stays silent past the
 //! patience is skipped for that round: the edge core converges all the same. Only in a [checked](is_checked) round, whose
-//! candidate everybody evaluates, a missing message is asked for by saying one's own again, and answered in kind.
+//! candidate everybody evaluates, a missing message is asked for by saying one's own again, and answered in kind. While
+//! a member waits for another it tells the planner that it is there, so that only who is silent is taken for lost.
 
 use crate::edge_state::{Agreed, Candidate, EdgeEnd, candidate_hash};
 use crate::local::LocalSolve;
@@ -16,6 +17,9 @@ use mesh_solver::edge::Residuals;
 use mesh_solver::{Malformed, QpError};
 use std::collections::{BTreeMap, VecDeque};
 
+#[cfg(test)]
+mod tests;
+
 /// A live message to be sent.
 pub(crate) type Saying = (AssetId, Payload);
 
@@ -24,6 +28,7 @@ pub(crate) struct Negotiation {
     planner: AssetId,
     me: AssetId,
     patience_s: u64,
+    rounds_max: u32,
     problem: LocalProblem,
     problem_hash: Hash,
     /// The edges to other members, in edge order.
@@ -32,12 +37,14 @@ pub(crate) struct Negotiation {
     local: Option<LocalSolve>,
     /// The round that this member is in; 0 until every range is known.
     round: u32,
+    /// Whether its last round is over: there is no further one to be had, and the pick is the planner's.
+    at_end: bool,
     /// Evaluated candidates, newest last.
     held: VecDeque<Held>,
-    /// The newest report to the planner.
-    report: Option<RoundReport>,
-    /// When to go on without the neighbours that are silent.
-    pub(crate) deadline: Option<MissionTime>,
+    /// The newest report to the planner; of round 0 before the first.
+    report: RoundReport,
+    /// When to go on without the neighbours that are silent, or to say again what may be lost; none after the offer.
+    deadline: Option<MissionTime>,
 }
 
 /// A candidate with this member's answer to it.
@@ -95,17 +102,19 @@ impl Negotiation {
         edges.sort_by(|a, b| a.edge.cmp(&b.edge));
         let problem_hash = problem.hash();
         Self {
+            report: nothing_evaluated(&opening),
             opening,
             planner: contract.planner.clone(),
             me: me.clone(),
             patience_s,
+            rounds_max: contract.rounds_max,
             problem,
             problem_hash,
             edges,
             local: None,
             round: 0,
+            at_end: false,
             held: VecDeque::new(),
-            report: None,
             deadline: Some(now.plus_s(patience_s)),
         }
     }
@@ -123,7 +132,7 @@ impl Negotiation {
         self.first_round_when_met(now, agreed, out)
     }
 
-    /// A neighbour's range. One that is already known means that the neighbour may lack ours.
+    /// A neighbour's range.
     pub(crate) fn hear_range(
         &mut self,
         now: MissionTime,
@@ -138,7 +147,7 @@ impl Negotiation {
             return Ok(());
         }
         if self.edges[index].met {
-            return self.say_range(index, out);
+            return if shared.awaits { self.say_range(index, out) } else { Ok(()) };
         }
         let edge = &mut self.edges[index];
         edge.meet(&shared.lower, &shared.upper).map_err(|(step, amount)| Unable::Ranges {
@@ -159,30 +168,29 @@ impl Negotiation {
     ) -> Result<(), Unable> {
         let steps = usize::from(self.opening.window.steps);
         let Some(index) = self.edge_with(from, &dual.edge) else { return Ok(()) };
-        if dual.reflected.len() != steps || dual.round > self.round + ROUNDS_AHEAD_MAX {
+        let newest_round = self.round.saturating_add(ROUNDS_AHEAD_MAX).min(self.rounds_max);
+        if dual.reflected.len() != steps || !(1..=newest_round).contains(&dual.round) {
             return Ok(());
         }
         let edge = &mut self.edges[index];
         if is_checked(dual.round) && edge.has_heard(dual.round) {
-            // Said again, so the neighbour lacks this end's message of that round.
-            return self.say_round(index, dual.round, out);
+            return if dual.awaits { self.say_round(index, dual.round, out) } else { Ok(()) };
         }
         edge.hear(dual.round, Real::values(&dual.reflected), Real::values(&dual.offered));
-        if self.local.is_some() && self.deadline.is_some() && self.all_heard() {
-            self.close_round(now, out)?;
-        }
-        Ok(())
+        let goes_on = self.local.is_some() && self.deadline.is_some() && !self.at_end;
+        if goes_on && self.all_heard() { self.close_round(now, out) } else { Ok(()) }
     }
 
-    /// The patience is over: say the range again, or go on without whoever is silent.
+    /// The patience is over: go on without whoever is silent, or say again what may be lost.
     pub(crate) fn tick(&mut self, now: MissionTime, out: &mut Vec<Saying>) -> Result<(), Unable> {
         if self.deadline.is_none_or(|deadline| now < deadline) {
             return Ok(());
         }
-        if self.local.is_some() && !is_checked(self.round) {
+        if self.local.is_some() && !is_checked(self.round) && !self.at_end {
             return self.close_round(now, out);
         }
         self.deadline = Some(now.plus_s(self.patience_s));
+        self.say_report(out);
         for index in 0..self.edges.len() {
             let edge = &self.edges[index];
             if self.local.is_none() {
@@ -197,8 +205,10 @@ impl Negotiation {
     }
 
     /// The planner picked the candidate of `round`: stop, and return this member's part of it.
+    ///
+    /// Without an edge there is but one candidate, which is everybody's.
     pub(crate) fn offer(&mut self, round: u32) -> Option<(PlanDelta, Schedule)> {
-        let held = self.held.iter().find(|held| held.round == round)?;
+        let held = self.held.iter().find(|held| held.round == round || self.edges.is_empty())?;
         let delta = PlanDelta {
             epoch: self.opening.epoch.clone(),
             round,
@@ -217,9 +227,19 @@ impl Negotiation {
         Some((delta, schedule))
     }
 
+    /// The newest numbers for the planner, or that there are none yet.
+    pub(crate) fn say_report(&self, out: &mut Vec<Saying>) {
+        out.push((self.planner.clone(), Payload::Report(self.report.clone())));
+    }
+
     /// The round that this member is in.
     pub(crate) fn round(&self) -> u32 {
         self.round
+    }
+
+    /// When to tick.
+    pub(crate) fn deadline(&self) -> Option<MissionTime> {
+        self.deadline
     }
 
     fn edge_with(&self, from: &AssetId, edge: &Edge) -> Option<usize> {
@@ -245,6 +265,7 @@ impl Negotiation {
             edge: edge.edge.clone(),
             lower: Real::all(&edge.lower).map_err(|_| Unable::NotFinite)?,
             upper: Real::all(&edge.upper).map_err(|_| Unable::NotFinite)?,
+            awaits: !edge.met,
         };
         out.push((edge.neighbour.clone(), Payload::Shared(shared)));
         Ok(())
@@ -290,6 +311,7 @@ impl Negotiation {
                 round,
                 reflected: Real::all(reflected).map_err(|_| Unable::NotFinite)?,
                 offered: Real::all(offered).map_err(|_| Unable::NotFinite)?,
+                awaits: !edge.has_heard(round),
             };
             out.push((edge.neighbour.clone(), Payload::Dual(dual)));
         }
@@ -300,20 +322,23 @@ impl Negotiation {
     /// told again a little later, for a report may be lost.
     fn close_round(&mut self, now: MissionTime, out: &mut Vec<Saying>) -> Result<(), Unable> {
         if is_checked(self.round) || self.edges.is_empty() {
-            self.report = self.check_round()?;
-            out.extend(self.report.clone().map(|report| (self.planner.clone(), Payload::Report(report))));
-        } else if self.round % CHECK_EVERY == REPORT_AGAIN {
-            out.extend(self.report.clone().map(|report| (self.planner.clone(), Payload::Report(report))));
+            if let Some(report) = self.check_round()? {
+                self.report = report;
+                self.say_report(out);
+            }
+        } else if self.round % CHECK_EVERY == REPORT_AGAIN && self.report.round > 0 {
+            self.say_report(out);
         }
-        if self.edges.is_empty() {
-            self.deadline = None;
+        if self.edges.is_empty() || self.round >= self.rounds_max {
+            self.at_end = true;
+            self.deadline = Some(now.plus_s(self.patience_s));
             return Ok(());
         }
         for edge in &mut self.edges {
             edge.absorb();
         }
         // Whoever fell behind through losses joins the others' round, so that rounds have candidates again.
-        self.round = (self.round + 1).max(self.round_of_all().unwrap_or(0));
+        self.round = (self.round + 1).max(self.round_of_all().unwrap_or(0)).min(self.rounds_max);
         self.solve_round(now, out)?;
         if self.all_heard() { self.close_round(now, out) } else { Ok(()) }
     }
@@ -370,6 +395,18 @@ impl Negotiation {
             self.held.pop_front();
         }
         Ok(evaluation)
+    }
+}
+
+/// What a member has to report before it has evaluated a candidate.
+fn nothing_evaluated(opening: &Opening) -> RoundReport {
+    RoundReport {
+        epoch: opening.epoch.clone(),
+        round: 0,
+        primal_squared: Real::ZERO,
+        dual_squared: Real::ZERO,
+        scale_squared: Real::ZERO,
+        evaluation: Evaluation { candidate: Vec::new(), upper: Real::ZERO, lower: Real::ZERO },
     }
 }
 

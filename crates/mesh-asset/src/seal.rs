@@ -148,3 +148,73 @@ impl Sealer {
         (envelope.encode(), bytes)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{contract, id, opening};
+    use mesh_model::{AuditRecord, AuditSubject};
+
+    fn sealer() -> Sealer {
+        Sealer::new(contract().fleet, MissionId([7; 16]), Hash::of(b"contract"), id("rover"), "did:key:z".to_owned())
+    }
+
+    fn record() -> Payload {
+        let subject = AuditSubject::Contact { peer: id("habitat"), up: true };
+        Payload::Audit(AuditRecord { time: MissionTime::ZERO, subject })
+    }
+
+    /// Name of the request and what is to be signed.
+    fn asked(output: Output) -> (u64, Envelope, Vec<u8>) {
+        let Output::Sign { id, unsigned } = output else { panic!("not a request for a signature: {output:?}") };
+        (id, Envelope::decode(&unsigned).expect("an envelope"), unsigned)
+    }
+
+    #[test]
+    fn log_entries_are_chained_and_live_messages_counted_by_themselves() {
+        let (mut sealer, epoch) = (sealer(), opening(1, 0, &[]).epoch);
+        let (_, first, bytes) = asked(sealer.logged(&epoch, MissionTime::MAX, &record()));
+        let (_, live, _) =
+            asked(sealer.live(&epoch, MissionTime::MAX, id("habitat"), &Payload::Abandon(epoch.clone())));
+        let (_, second, _) = asked(sealer.logged(&epoch, MissionTime::MAX, &record()));
+        assert_eq!((first.sequence, first.previous), (0, Some(Hash::ZERO)));
+        assert_eq!((live.sequence, live.previous, live.stream), (0, None, Stream::Live));
+        assert_eq!((second.sequence, second.previous), (1, Some(Hash::of(&bytes))));
+    }
+
+    #[test]
+    fn an_entry_is_released_only_when_it_is_signed_and_then_persisted() {
+        let mut sealer = sealer();
+        let (request, _, unsigned) = asked(sealer.logged(&opening(1, 0, &[]).epoch, MissionTime::MAX, &record()));
+        let not_asked = PeerError::NotAsked { id: request };
+        assert_eq!(sealer.persisted(request).expect_err("not signed yet"), not_asked);
+        let Ok(Sealed::Logged { id, entry }) = sealer.signed(request, [5; 64]) else { panic!("it was asked for") };
+        assert_eq!((id, &entry.unsigned, entry.signature), (request, &unsigned, [5; 64]));
+        assert!(sealer.signed(request, [6; 64]).is_err(), "signed already");
+        assert_eq!(sealer.persisted(request).expect("signed"), entry);
+        assert_eq!(sealer.persisted(request).expect_err("persisted already"), not_asked);
+    }
+
+    #[test]
+    fn an_answer_to_no_question_changes_nothing() {
+        let mut sealer = sealer();
+        assert!(sealer.signed(0, [0; 64]).is_err());
+        let epoch = opening(1, 0, &[]).epoch;
+        let (request, ..) =
+            asked(sealer.live(&epoch, MissionTime::MAX, id("habitat"), &Payload::Abandon(epoch.clone())));
+        assert!(sealer.signed(request + 1, [0; 64]).is_err());
+        assert!(sealer.persisted(request).is_err(), "a live message is never persisted");
+        assert!(matches!(sealer.signed(request, [0; 64]), Ok(Sealed::Live { .. })));
+    }
+
+    #[test]
+    fn the_digest_covers_the_live_messages_of_one_epoch() {
+        let (mut sealer, epoch) = (sealer(), opening(1, 0, &[]).epoch);
+        let (_, _, first) =
+            asked(sealer.live(&epoch, MissionTime::MAX, id("habitat"), &Payload::Abandon(epoch.clone())));
+        sealer.logged(&epoch, MissionTime::MAX, &record());
+        assert_eq!(sealer.sent(), Hash::ZERO.then(&first));
+        sealer.restart_sent();
+        assert_eq!(sealer.sent(), Hash::ZERO);
+    }
+}

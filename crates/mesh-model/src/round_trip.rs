@@ -131,15 +131,14 @@ fn payload() -> impl Strategy<Value = Payload> {
             window,
             members
         })),
-        (epoch(), edge(), reals(), reals()).prop_map(|(epoch, edge, lower, upper)| Payload::Shared(SharedVariables {
-            epoch,
-            edge,
-            lower,
-            upper
-        })),
-        (epoch(), edge(), any::<u32>(), reals(), reals()).prop_map(|(epoch, edge, round, reflected, offered)| {
-            Payload::Dual(DualVariables { epoch, edge, round, reflected, offered })
+        (epoch(), edge(), reals(), reals(), any::<bool>()).prop_map(|(epoch, edge, lower, upper, awaits)| {
+            Payload::Shared(SharedVariables { epoch, edge, lower, upper, awaits })
         }),
+        (epoch(), edge(), any::<u32>(), reals(), reals(), any::<bool>()).prop_map(
+            |(epoch, edge, round, reflected, offered, awaits)| {
+                Payload::Dual(DualVariables { epoch, edge, round, reflected, offered, awaits })
+            }
+        ),
         report().prop_map(Payload::Report),
         (epoch(), any::<u32>()).prop_map(|(epoch, round)| Payload::Proposal(epoch, round)),
         epoch().prop_map(Payload::Abandon),

@@ -39,6 +39,9 @@ pub struct SharedVariables {
     pub lower: Vec<Real>,
     /// Largest flow, one a step.
     pub upper: Vec<Real>,
+    /// Whether the sender still lacks the receiver's range: only then is a repeat answered, so that no two answers can
+    /// chase each other.
+    pub awaits: bool,
 }
 
 /// One round of the edge core: the absolute reflected state of the sender's end, one number a step.
@@ -55,6 +58,8 @@ pub struct DualVariables {
     /// From the source in a round whose candidate is evaluated: its copy of the flow, which is the candidate's. Else
     /// empty.
     pub offered: Vec<Real>,
+    /// Whether the sender still lacks the receiver's message of this round, as in [`SharedVariables::awaits`].
+    pub awaits: bool,
 }
 
 /// What a member tells the planner about a round whose candidate it evaluated: norms and bounds, never a variable of its
@@ -63,7 +68,7 @@ pub struct DualVariables {
 pub struct RoundReport {
     /// The epoch.
     pub epoch: Epoch,
-    /// The member's round.
+    /// The member's round; 0 if it has evaluated none yet, and says no more than that it is there.
     pub round: u32,
     /// Squared weighted primal residual over the member's edges.
     pub primal_squared: Real,
