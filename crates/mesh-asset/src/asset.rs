@@ -15,6 +15,9 @@ use mesh_model::{
 use mesh_sync::Sync;
 use std::collections::{BTreeMap, VecDeque};
 
+#[cfg(test)]
+mod tests;
+
 /// One asset. See the crate's page for the rules.
 pub struct Asset {
     settings: Settings,

@@ -18,7 +18,11 @@ mod planning;
 mod ports;
 mod seal;
 mod settings;
+#[cfg(test)]
+mod shuttle;
 mod state;
+#[cfg(test)]
+mod vehicles;
 
 pub use asset::Asset;
 pub use certificate::{CertificateFault, check_certificate};
