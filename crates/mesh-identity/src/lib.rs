@@ -1,6 +1,6 @@
 //! Who said it: keys, their names as did:key, and the one way from a [`SignedEnvelope`] to something to act upon.
 //!
-//! [`verify`] is the only constructor of [`Verified`]; whoever holds one may rely on every check it stands for. Nothing
+//! [`verify()`] is the only constructor of [`Verified`]; whoever holds one may rely on every check it stands for. Nothing
 //! here draws entropy, reads a clock or knows how a message travelled.
 //!
 //! [`SignedEnvelope`]: mesh_model::SignedEnvelope
