@@ -70,8 +70,3 @@ fn central(scenario: &Scenario, seed: u64) -> Result<Option<CentralFlight>, Fail
 fn central(_: &Scenario, _: u64) -> Result<Option<CentralFlight>, Failure> {
     Ok(None)
 }
-
-/// A number in few characters, whatever its size.
-pub fn figure(value: f64) -> String {
-    if value != 0.0 && value.abs() < 1e-3 { format!("{value:.1e}") } else { format!("{value:.4}") }
-}

@@ -54,6 +54,8 @@ struct AssetLine {
     soc_kwh: Option<f64>,
     epoch: String,
     plans: u32,
+    /// When it lost its last link, unless it has one.
+    alone_since: Option<MissionTime>,
 }
 
 impl Progress {
@@ -110,6 +112,31 @@ impl Progress {
                 bars.links.set_message(format!("{} of {} up: {up}", self.links_up.len(), self.links));
             }
         }
+        for id in [&change.a, &change.b] {
+            self.contact(now, id, change.up);
+        }
+    }
+
+    /// Tells when an asset has lost its last link, and when it has the first again.
+    fn contact(&mut self, now: MissionTime, id: &AssetId, up: bool) {
+        let contacts = self.contacts(id);
+        let Some(line) = self.assets.get_mut(id) else { return };
+        let text = match (up, contacts, line.alone_since) {
+            (false, 0, _) => {
+                line.alone_since = Some(now);
+                format!("{id} is on its own")
+            }
+            (true, 1, Some(since)) => {
+                line.alone_since = None;
+                format!("{id} is in contact again after {} h", MissionTime::from_s(now.since_s(since) as u64))
+            }
+            _ => return,
+        };
+        self.say(now, &text);
+    }
+
+    fn contacts(&self, id: &AssetId) -> usize {
+        self.links_up.iter().filter(|(a, b)| a == id || b == id).count()
     }
 
     fn asset(&mut self, now: MissionTime, id: &AssetId, event: &Event) {
@@ -118,8 +145,10 @@ impl Progress {
                 if let Display::Terminal(bars) = &self.display {
                     let gap = gap.map_or("-".to_owned(), |gap| format!("{gap:.1e}"));
                     bars.negotiation.set_message(format!(
-                        "plan {}.{} round {round}: primal {primal:.1e}, dual {dual:.1e}, gap {gap}",
-                        epoch.plan, epoch.number
+                        "plan {}.{} round {}: residuals primal {primal:.1e} dual {dual:.1e}, certified gap {gap}",
+                        epoch.plan,
+                        epoch.number,
+                        round + 1
                     ));
                 }
                 return;
@@ -176,7 +205,7 @@ impl Progress {
             }
             None => "no battery              ".to_owned(),
         };
-        let contacts = self.links_up.iter().filter(|(a, b)| a == id || b == id).count();
+        let contacts = self.contacts(id);
         let epoch = if line.epoch.is_empty() { "-" } else { &line.epoch };
         format!("{battery}  links {contacts}  epoch {epoch}  plans {}", line.plans)
     }
@@ -204,7 +233,7 @@ impl Bars {
         let clock = screen.add(ProgressBar::new(duration_s).with_style(style("{prefix:>12} {wide_bar} {msg}")));
         clock.set_prefix("mission");
         let line = |prefix: &str| {
-            let bar = screen.add(ProgressBar::new(0).with_style(style("{prefix:>12} {msg}")));
+            let bar = screen.add(ProgressBar::new(0).with_style(style("{prefix:>12} {wide_msg}")));
             bar.set_prefix(prefix.to_owned());
             bar
         };

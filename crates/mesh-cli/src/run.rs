@@ -1,15 +1,14 @@
 //! `run`: flies a mission and writes a run folder.
 
 use crate::failure::{Failure, Verdict};
-use crate::flown::{self, FlownMission};
+use crate::flown::FlownMission;
 use crate::interrupt::Interrupt;
 use crate::output;
 use crate::progress::{Mode, Progress};
 use crate::scenario_file::ScenarioFile;
 use crate::table::Table;
-use mesh_model::MissionTime;
-use mesh_node::report::{PlanFigures, Relation, Status};
-use mesh_node::{FleetFolder, Report, RunFolder, fleet_folder};
+use mesh_node::report::{PlanFigures, Status};
+use mesh_node::{FleetFolder, Report, RunFolder, fleet_folder, wording};
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -70,85 +69,107 @@ pub fn run(arguments: &Arguments) -> Result<Verdict, Failure> {
     })
 }
 
-/// The table at the end of a mission.
+/// The tables at the end of a mission.
 fn show(report: &Report, run: &RunFolder) {
-    let mut assets =
-        Table::of_figures(&["asset", "energy kWh", "lowest kWh", "reserve kWh", "longest outage", "bytes", "entries"]);
-    let number = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.2}"));
+    output::line(&assets(report).to_text());
+    output::line(&assertions(report).to_text());
+    output::line(mission(report, run).to_text().trim_end());
+}
+
+fn assets(report: &Report) -> Table {
+    let headings = [
+        "asset",
+        "energy used",
+        "lowest charge",
+        "reserve",
+        "longest outage",
+        "plans adopted",
+        "bytes sent",
+        "log entries",
+    ];
+    let mut table = Table::new(&headings, 1..headings.len());
+    let energy = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.2} kWh"));
     for asset in &report.assets {
-        assets.row([
+        table.row([
             asset.id.to_string(),
-            number(asset.energy_kwh),
-            number(asset.soc_kwh_min),
-            number(asset.reserve_kwh),
-            MissionTime::from_s(asset.outage_s_max as u64).to_string(),
+            energy(asset.energy_kwh),
+            energy(asset.soc_kwh_min),
+            energy(asset.reserve_kwh),
+            format!("{} h", wording::clock(asset.outage_s_max)),
+            asset.plans_adopted.to_string(),
             asset.bytes_sent.to_string(),
             asset.log_entries.to_string(),
         ]);
     }
-    output::line(&assets.to_text());
+    table
+}
 
-    let mut assertions = Table::of_figures(&["assertion", "", "measured", "", "limit", "unit"]);
+fn assertions(report: &Report) -> Table {
+    let mut table = Table::new(&["assertion", "", "measured", "limit", "which is"], 2..4);
     for assertion in &report.assertions {
-        assertions.row([
+        table.row([
             assertion.name.clone(),
             if assertion.holds { "holds" } else { "FAILS" }.to_owned(),
-            assertion.value.map_or("-".to_owned(), flown::figure),
-            match assertion.relation {
-                Relation::AtLeast => ">=".to_owned(),
-                Relation::AtMost => "<=".to_owned(),
-            },
-            flown::figure(assertion.limit),
-            assertion.unit.clone(),
+            wording::measured(assertion),
+            wording::limit(assertion),
+            wording::meaning(assertion),
         ]);
     }
-    output::line(&assertions.to_text());
+    table
+}
 
+fn mission(report: &Report, run: &RunFolder) -> Table {
     let plan = &report.plan;
-    let optimum = plan.optimum.map_or("not flown".to_owned(), |optimum| format!("{optimum:.3}"));
-    let mut facts = Table::of_texts(&["mission", ""]);
+    let optimum = plan.optimum.map_or("not flown".to_owned(), |optimum| {
+        let compared = wording::against_central(report).unwrap_or_default();
+        format!("{} with links that never break: {compared}", wording::number(optimum, 3))
+    });
+    let mut table = Table::new(&["mission", ""], 0..0);
     for (name, value) in [
-        ("cost as flown", format!("{:.3}", plan.cost)),
-        ("central optimum", optimum),
-        ("plans, rounds", format!("{}, {}", plan.adopted, plan.rounds_total)),
-        ("worst certified gap", format!("{:.1e}", plan.certified_gap)),
+        ("cost as flown", format!("{} (value earned counts as negative)", wording::number(plan.cost, 3))),
+        ("central planner's cost", optimum),
+        ("plans agreed", format!("{} in {} rounds together", plan.adopted, plan.rounds_total)),
+        ("worst certified gap", format!("{:.1e} of a plan's cost", plan.certified_gap)),
         ("first plan", first_plan(plan)),
         ("blackout", blackout(report)),
-        ("audit", format!("{} entries, {}", report.audit.entries, verified(report.audit.verified))),
-        (
-            "wall time, memory",
-            format!("{:.1} s, {:.1} MiB", report.wall_s, report.rss_bytes_max as f64 / f64::from(1 << 20)),
-        ),
+        ("audit", format!("{} log entries, {}", report.audit.entries, verified(report.audit.verified))),
+        ("flight computed in", format!("{:.1} s, {} at most", report.wall_s, wording::mebibytes(report.rss_bytes_max))),
         ("state hash", report.state_hash.to_string()),
         ("run folder", run.path().display().to_string()),
-        ("verdict", verdict(report).to_owned()),
+        ("verdict", verdict(report)),
     ] {
-        facts.row([name.to_owned(), value]);
+        table.row([name.to_owned(), value]);
     }
-    output::line(facts.to_text().trim_end());
+    table
 }
 
 fn first_plan(plan: &PlanFigures) -> String {
-    let wall = plan.first_plan_s.map_or("none".to_owned(), |wall_s| format!("{wall_s:.2} s of wall time"));
-    format!("{} rounds, {:.0} s of mission time, {wall}", plan.rounds, plan.first_plan_mission_s)
+    let Some(wall_s) = plan.first_plan_s else { return "none".to_owned() };
+    let (rounds, mission_s) = (plan.rounds, plan.first_plan_mission_s);
+    format!("{rounds} rounds, which took {mission_s:.0} s of mission time and {wall_s:.2} s to compute")
 }
 
 fn blackout(report: &Report) -> String {
     let blackout = &report.blackout;
     let Some(asset) = &blackout.asset else { return "none".to_owned() };
-    let length = MissionTime::from_s(blackout.mission_s as u64);
-    let rounds = blackout.reconverge_rounds.map_or("no".to_owned(), |rounds| rounds.to_string());
-    format!("{asset} for {length}, {} plans without it, {rounds} rounds to re-converge", blackout.plans_within)
+    let length = wording::clock(blackout.mission_s);
+    let healed = match blackout.reconverge_rounds {
+        Some(rounds) => format!("{rounds} rounds to agree with it again"),
+        None => "never agreed with it again".to_owned(),
+    };
+    format!("{asset} on its own for {length} h; the others agreed {} plans, then {healed}", blackout.plans_within)
 }
 
 fn verified(verified: bool) -> &'static str {
     if verified { "verified" } else { "NOT verified" }
 }
 
-fn verdict(report: &Report) -> &'static str {
-    match (report.status, report.interrupted) {
-        (Status::Pass, _) => "pass",
+fn verdict(report: &Report) -> String {
+    let held = report.assertions.iter().filter(|assertion| assertion.holds).count();
+    let word = match (report.status, report.interrupted) {
+        (Status::Pass, _) => "PASS",
         (Status::Fail, false) => "FAIL",
-        (Status::Fail, true) => "interrupted",
-    }
+        (Status::Fail, true) => "INTERRUPTED",
+    };
+    format!("{word}: {held} of {} assertions hold", report.assertions.len())
 }

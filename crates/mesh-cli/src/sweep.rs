@@ -8,7 +8,7 @@ use crate::progress::{Mode, Progress};
 use crate::scenario_file::ScenarioFile;
 use mesh_model::Hash;
 use mesh_node::report::{Assertion, Status};
-use mesh_node::{FleetFolder, NodeError, Report, RunFolder};
+use mesh_node::{FleetFolder, NodeError, Report, RunFolder, wording};
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -109,7 +109,11 @@ pub fn run(arguments: &Arguments) -> Result<Verdict, Failure> {
 
 impl Seeds {
     fn parse(text: &str) -> Result<Self, String> {
-        let number = |text: &str| text.trim().parse::<u64>().map_err(|why| format!("{text:?}: {why}"));
+        let number = |part: &str| {
+            part.trim()
+                .parse::<u64>()
+                .map_err(|_| "one seed or a range of them was expected, like 7 or 1-50".to_owned())
+        };
         let (first, last) = match text.split_once('-') {
             Some((first, last)) => (number(first)?, number(last)?),
             None => (number(text)?, number(text)?),
@@ -145,7 +149,7 @@ fn line(report: &Report) -> String {
         .assertions
         .iter()
         .filter(|assertion| !assertion.holds)
-        .map(|assertion| format!("{} {}", assertion.name, value(assertion)))
+        .map(|assertion| format!("{} {}", assertion.name, wording::measured(assertion)))
         .collect();
     let failed = if failed.is_empty() { String::new() } else { format!("  fails: {}", failed.join(", ")) };
     format!(
@@ -164,14 +168,15 @@ fn show_worst(sweep: &Sweep) {
     for Worst { seed, assertion } in &sweep.worst {
         let verdict = if assertion.holds { "holds" } else { "FAILS" };
         output::line(&format!(
-            "{:<20} {verdict}, worst at seed {seed}: {}, limit {}",
+            "{:<20} {verdict}, closest at seed {seed}: {}, limit {}",
             assertion.name,
-            value(assertion),
-            assertion.limit
+            wording::measured(assertion),
+            wording::limit(assertion)
         ));
     }
     let passed = sweep.seeds.iter().filter(|seed| seed.status == Status::Pass).count();
-    output::line(&format!("{passed} of {} seeds pass", sweep.seeds.len()));
+    let stopped = if sweep.interrupted { "; stopped before the last" } else { "" };
+    output::line(&format!("{passed} of {} pass{stopped}", output::counted(sweep.seeds.len(), "seed")));
 }
 
 /// For each assertion the seed with the smallest room to its limit.
@@ -183,10 +188,6 @@ fn worst(seeds: &[Seed]) -> Vec<Worst> {
     };
     let found = (0..first.assertions.len()).filter_map(worst_of);
     found.map(|(seed, assertion)| Worst { seed, assertion: assertion.clone() }).collect()
-}
-
-fn value(assertion: &Assertion) -> String {
-    assertion.value.map_or("nothing".to_owned(), crate::flown::figure)
 }
 
 const SEEDS_MAX: u64 = 10_000;

@@ -1,22 +1,19 @@
 //! A table on the terminal: columns as wide as their widest cell.
 
+use std::ops::Range;
+
 /// A table of text.
 pub struct Table {
     headings: Vec<&'static str>,
     rows: Vec<Vec<String>>,
-    /// Columns from this one on are aligned to the right.
-    right_from: usize,
+    /// The columns that are aligned to the right.
+    right: Range<usize>,
 }
 
 impl Table {
-    /// A table of figures: the first column is aligned to the left, all others to the right.
-    pub fn of_figures(headings: &[&'static str]) -> Self {
-        Self { headings: headings.to_vec(), rows: Vec::new(), right_from: 1 }
-    }
-
-    /// A table of texts, all aligned to the left.
-    pub fn of_texts(headings: &[&'static str]) -> Self {
-        Self { right_from: headings.len(), ..Self::of_figures(headings) }
+    /// A table whose columns in `right`, those of figures, are aligned to the right.
+    pub fn new(headings: &[&'static str], right: Range<usize>) -> Self {
+        Self { headings: headings.to_vec(), rows: Vec::new(), right }
     }
 
     /// Adds a row; cells beyond the last column are dropped, missing ones are empty.
@@ -37,8 +34,8 @@ impl Table {
         let mut text = String::new();
         for row in std::iter::once(&headings).chain(&self.rows) {
             let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| match column {
-                left if left < self.right_from => format!("{cell:<width$}"),
-                _ => format!("{cell:>width$}"),
+                right if self.right.contains(&right) => format!("{cell:>width$}"),
+                _ => format!("{cell:<width$}"),
             });
             text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
             text.push('\n');
@@ -53,9 +50,9 @@ mod tests {
 
     #[test]
     fn columns_line_up() {
-        let mut table = Table::of_figures(&["asset", "kWh"]);
-        table.row(["rover".to_owned(), "1.5".to_owned()]);
+        let mut table = Table::new(&["asset", "kWh", ""], 1..2);
+        table.row(["rover".to_owned(), "1.5".to_owned(), "low".to_owned()]);
         table.row(["habitat–2".to_owned()]);
-        assert_eq!(table.to_text(), "asset      kWh\nrover      1.5\nhabitat–2\n");
+        assert_eq!(table.to_text(), "asset      kWh\nrover      1.5  low\nhabitat–2\n");
     }
 }

@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 /// Lines over a common axis.
 pub struct LineChart<'a> {
+    /// Width in units of about a pixel; the height is always the same.
+    pub width: f64,
     /// Said to those who cannot see it.
     pub title: &'a str,
     /// Label of the horizontal axis.
@@ -46,8 +48,9 @@ impl LineChart<'_> {
     pub fn to_svg(&self) -> String {
         let frame = self.frame();
         let mut svg = format!(
-            "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{0}\"><title>{0}</title>",
-            escaped(self.title)
+            "<svg viewBox=\"0 0 {1} {HEIGHT}\" role=\"img\" aria-label=\"{0}\"><title>{0}</title>",
+            escaped(self.title),
+            self.width
         );
         if let Some((from, until, name)) = self.shade {
             let (left, right) = (frame.x(from), frame.x(until));
@@ -58,7 +61,7 @@ impl LineChart<'_> {
                 (right - left).max(0.0),
                 HEIGHT - TOP - BOTTOM,
                 (left + right) / 2.0,
-                TOP + 12.0,
+                TOP - 6.0,
                 escaped(name)
             );
         }
@@ -68,9 +71,9 @@ impl LineChart<'_> {
             let _ = write!(
                 svg,
                 "<line class=\"limit\" x1=\"{LEFT}\" y1=\"{y:.1}\" x2=\"{:.1}\" y2=\"{y:.1}\"/>\
-                 <text class=\"note\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
-                WIDTH - RIGHT,
-                WIDTH - RIGHT - 4.0,
+                 <text class=\"note\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+                self.width - RIGHT,
+                LEFT + 4.0,
                 y - 4.0,
                 escaped(name)
             );
@@ -87,7 +90,7 @@ impl LineChart<'_> {
 
     fn frame(&self) -> Frame {
         match self.y_axis {
-            Axis::Linear(low, high) => Frame { x: self.x_range, y: (low, high), logarithmic: false },
+            Axis::Linear(low, high) => Frame { width: self.width, x: self.x_range, y: (low, high), logarithmic: false },
             Axis::Logarithmic => {
                 let values = self.series.iter().flat_map(|series| &series.points).map(|point| point.1);
                 let values = values.chain(self.limit.map(|limit| limit.0));
@@ -96,7 +99,7 @@ impl LineChart<'_> {
                     decades.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
                 let (low, high) =
                     if low <= high { (low.floor(), high.ceil().max(low.floor() + 1.0)) } else { (-1.0, 0.0) };
-                Frame { x: self.x_range, y: (low, high), logarithmic: true }
+                Frame { width: self.width, x: self.x_range, y: (low, high), logarithmic: true }
             }
         }
     }
@@ -119,7 +122,7 @@ impl LineChart<'_> {
                 svg,
                 "<line class=\"grid\" x1=\"{LEFT}\" y1=\"{y:.1}\" x2=\"{:.1}\" y2=\"{y:.1}\"/>\
                  <text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{text}</text>",
-                WIDTH - RIGHT,
+                self.width - RIGHT,
                 LEFT - 6.0,
                 y + 4.0
             );
@@ -128,7 +131,7 @@ impl LineChart<'_> {
             svg,
             "<text class=\"label\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>\
              <text class=\"label\" x=\"{:.1}\" y=\"14\">{}</text>",
-            WIDTH - RIGHT,
+            self.width - RIGHT,
             HEIGHT - 4.0,
             escaped(self.x_label),
             4.0,
@@ -137,7 +140,7 @@ impl LineChart<'_> {
     }
 
     fn draw_legend(&self, svg: &mut String) {
-        let mut x = WIDTH - RIGHT;
+        let mut x = self.width - RIGHT;
         for (i, series) in self.series.iter().enumerate().rev() {
             // About 7 units a character at this size; a little too wide does no harm.
             x -= 26.0 + 7.0 * series.name.chars().count() as f64;
@@ -170,9 +173,9 @@ impl Timeline<'_> {
     pub fn to_svg(&self) -> String {
         let left = 170.0;
         let bottom = TOP + ROW * self.rows.len() as f64;
-        let x = |hour: f64| left + hour / self.end_h.max(f64::MIN_POSITIVE) * (WIDTH - left - RIGHT);
+        let x = |hour: f64| left + hour / self.end_h.max(f64::MIN_POSITIVE) * (FULL_WIDTH - left - RIGHT);
         let mut svg = format!(
-            "<svg viewBox=\"0 0 {WIDTH} {:.1}\" role=\"img\" aria-label=\"{1}\"><title>{1}</title>",
+            "<svg viewBox=\"0 0 {FULL_WIDTH} {:.1}\" role=\"img\" aria-label=\"{1}\"><title>{1}</title>",
             bottom + BOTTOM,
             escaped(self.title)
         );
@@ -223,7 +226,7 @@ impl Timeline<'_> {
         let _ = write!(
             svg,
             "<text class=\"label\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">mission time, h</text></svg>",
-            WIDTH - RIGHT,
+            FULL_WIDTH - RIGHT,
             bottom + BOTTOM - 4.0
         );
         svg
@@ -248,6 +251,7 @@ pub fn escaped(text: &str) -> String {
 
 /// From values to places in the picture.
 struct Frame {
+    width: f64,
     x: (f64, f64),
     /// Ends of the vertical axis; decades when logarithmic.
     y: (f64, f64),
@@ -256,7 +260,7 @@ struct Frame {
 
 impl Frame {
     fn x(&self, value: f64) -> f64 {
-        LEFT + share(value, self.x) * (WIDTH - LEFT - RIGHT)
+        LEFT + share(value, self.x) * (self.width - LEFT - RIGHT)
     }
 
     fn y(&self, value: f64) -> f64 {
@@ -308,11 +312,16 @@ fn short(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-const WIDTH: f64 = 720.0;
-const HEIGHT: f64 = 240.0;
+/// A chart over the whole page.
+pub const FULL_WIDTH: f64 = 720.0;
+/// One of two charts beside each other.
+pub const HALF_WIDTH: f64 = 400.0;
+
+const HEIGHT: f64 = 250.0;
 const LEFT: f64 = 56.0;
 const RIGHT: f64 = 16.0;
-const TOP: f64 = 26.0;
+/// Room for the label of the axis and the legend, and below them for the name of a shaded stretch.
+const TOP: f64 = 36.0;
 const BOTTOM: f64 = 36.0;
 const ROW: f64 = 26.0;
 const TICKS_MAX: usize = 40;
@@ -334,6 +343,7 @@ mod tests {
     fn a_logarithmic_axis_leaves_out_what_it_cannot_show() {
         let points = vec![(0.0, 1.0), (1.0, 0.0), (2.0, f64::NAN), (3.0, 1e-4)];
         let chart = LineChart {
+            width: HALF_WIDTH,
             title: "gap <of> plan",
             x_label: "round",
             y_label: "gap",

@@ -151,6 +151,7 @@ fn refusal_hint(kind: io::ErrorKind, action: &str) -> Option<&'static str> {
     Some(match kind {
         ErrorKind::NotFound if action == "create" => "the folder above it cannot hold it; name another place",
         ErrorKind::NotFound => "check the spelling of the path",
+        ErrorKind::PermissionDenied if action == "read" => "check who may read it",
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             "check who may write there, or name another folder"
         }

@@ -19,6 +19,7 @@ pub mod report;
 pub mod report_page;
 mod retrace;
 pub mod run_folder;
+pub mod wording;
 
 pub use audit::Audit;
 pub use error::{Fault, NodeError};

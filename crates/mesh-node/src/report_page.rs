@@ -1,8 +1,9 @@
 //! report.html: the report for people, one file that needs nothing else and runs no script.
 
-use crate::chart::{Axis, LineChart, Series, Timeline, escaped};
-use crate::report::{Assertion, Courses, NegotiationCourse, Relation, Report, RoundCourse, Status};
-use mesh_model::{AssetId, MissionTime};
+use crate::chart::{Axis, FULL_WIDTH, HALF_WIDTH, LineChart, Series, Timeline, escaped};
+use crate::report::{Courses, NegotiationCourse, PlanRow, Report, RoundCourse, Status};
+use crate::wording::{against_central, clock, grouped, limit, meaning, measured, mebibytes, number};
+use mesh_model::AssetId;
 use std::fmt::Write;
 
 /// The page.
@@ -37,32 +38,43 @@ fn header(report: &Report, html: &mut String) {
         (Status::Fail, true) => ("bad", "interrupted"),
     };
     let optimum = report.plan.optimum.map_or("not flown".to_owned(), |optimum| number(optimum, 3));
-    let memory = match report.rss_bytes_max {
-        0 => "unknown".to_owned(),
-        bytes => format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20)),
-    };
     let _ = write!(
         html,
         "<header><h1>{} <span class=\"badge {class}\">{verdict}</span></h1><p class=\"sub\">{} · seed {} · \
-         CosmosMesh {}</p></header><dl class=\"figures\">",
+         CosmosMesh {}</p><p class=\"verdict\">{}</p></header><dl class=\"figures\">",
         escaped(report.scenario.as_str()),
         escaped(&report.title),
         report.seed,
-        escaped(&report.program)
+        escaped(&report.program),
+        escaped(&summary(report))
     );
-    for (name, value) in [
-        ("mission time", clock(report.mission_s)),
-        ("wall time", format!("{:.1} s", report.wall_s)),
-        ("memory", memory),
-        ("cost as flown", number(report.plan.cost, 3)),
-        ("central optimum", optimum),
-        ("worst certified gap", format!("{:.1e}", report.plan.certified_gap)),
-        ("plans, rounds", format!("{}, {}", report.plan.adopted, report.plan.rounds_total)),
-        ("most bytes by one asset", grouped(report.bytes_per_asset_max)),
+    let plan = &report.plan;
+    for (name, value, note) in [
+        ("mission time", clock(report.mission_s), "hours, minutes, seconds".to_owned()),
+        ("cost as flown", number(plan.cost, 3), "value earned counts as negative".to_owned()),
+        ("central planner's cost", optimum, against_central(report).unwrap_or("no flight to compare".to_owned())),
+        ("plans agreed", plan.adopted.to_string(), format!("in {} rounds together", plan.rounds_total)),
+        ("worst certified gap", format!("{:.1e}", plan.certified_gap), "of a plan to its optimum".to_owned()),
+        ("first plan", format!("{} rounds", plan.rounds), format!("{} s of mission time", plan.first_plan_mission_s)),
+        ("most bytes sent", grouped(report.bytes_per_asset_max), "by any one asset".to_owned()),
+        ("computed in", format!("{:.1} s", report.wall_s), format!("at most {}", mebibytes(report.rss_bytes_max))),
     ] {
-        let _ = write!(html, "<div><dt>{name}</dt><dd>{value}</dd></div>");
+        let _ = write!(html, "<div><dt>{name}</dt><dd>{value}</dd><dd class=\"gloss\">{note}</dd></div>");
     }
     html.push_str("</dl>\n");
+}
+
+/// The verdict in a sentence.
+fn summary(report: &Report) -> String {
+    let failed: Vec<String> =
+        report.assertions.iter().filter(|one| !one.holds).map(|one| one.name.replace('_', " ")).collect();
+    let held = report.assertions.len() - failed.len();
+    let held = format!("{held} of {} assertions hold", report.assertions.len());
+    match (report.interrupted, failed.is_empty()) {
+        (true, _) => format!("Stopped at {}, before its end; {held}.", clock(report.mission_s)),
+        (false, true) => format!("{held}, and the mission flew to its end."),
+        (false, false) => format!("{held}. Not held: {}.", failed.join(", ")),
+    }
 }
 
 fn assertions(report: &Report, html: &mut String) {
@@ -70,13 +82,14 @@ fn assertions(report: &Report, html: &mut String) {
     let rows = report.assertions.iter().map(|assertion| {
         let verdict = if assertion.holds { "<td class=\"good\">holds</td>" } else { "<td class=\"bad\">fails</td>" };
         format!(
-            "{verdict}<td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>",
+            "{verdict}<td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"gloss\">{}</td>",
             escaped(&assertion.name.replace('_', " ")),
-            assertion.value.map_or("nothing".to_owned(), |value| with_unit(value, assertion)),
-            limit(assertion)
+            escaped(&measured(assertion)),
+            escaped(&limit(assertion)),
+            escaped(&meaning(assertion))
         )
     });
-    table(&["", "assertion", "measured|n", "limit|n"], rows, html);
+    table(&["", "assertion", "measured|n", "limit|n", "which is"], rows.map(plain), html);
     html.push_str("</section>\n");
 }
 
@@ -101,15 +114,15 @@ fn assets(report: &Report, html: &mut String) {
     let columns = [
         "asset",
         "kind",
-        "energy, kWh|n",
+        "energy used, kWh|n",
         "lowest charge, kWh|n",
         "reserve, kWh|n",
-        "plans|n",
-        "longest outage|n",
-        "bytes|n",
-        "entries|n",
+        "plans adopted|n",
+        "longest outage, h:m:s|n",
+        "bytes sent|n",
+        "log entries|n",
     ];
-    table(&columns, rows, html);
+    table(&columns, rows.map(plain), html);
     html.push_str("</section>\n");
 }
 
@@ -117,9 +130,10 @@ fn batteries(report: &Report, courses: &Courses, html: &mut String) {
     html.push_str("<section><h2>Batteries</h2><div class=\"charts\">");
     for battery in &courses.batteries {
         let chart = LineChart {
+            width: HALF_WIDTH,
             title: &format!("Energy in the battery of {}", battery.asset),
             x_label: "mission time, h",
-            y_label: &format!("{}, kWh", battery.asset),
+            y_label: &format!("{}: charge, kWh", battery.asset),
             x_range: (0.0, hours(report.mission_s)),
             y_axis: Axis::Linear(0.0, battery.capacity_kwh),
             series: vec![Series { name: "energy", points: battery.points.clone(), dots: false }],
@@ -178,21 +192,27 @@ fn blackout(report: &Report, html: &mut String) {
                 escaped(&row.unit)
             )
         });
-        table(&["figure", "planning on|n", "holding the last plan|n", "difference|n", "unit"], rows, html);
+        html.push_str(
+            "<p>Flown again with the same disturbances, but with nobody planning until the blackout was over, the mission \
+             would have ended like this:</p>",
+        );
+        let columns = ["of the whole mission", "planning on|n", "holding the last plan|n", "difference|n", "unit"];
+        table(&columns, rows.map(plain), html);
     }
     html.push_str("</section>\n");
 }
 
 fn convergence(report: &Report, negotiation: &NegotiationCourse, html: &mut String) {
     let pick = |value: fn(&RoundCourse) -> Option<f64>| -> Vec<(f64, f64)> {
-        negotiation.rounds.iter().filter_map(|row| value(row).map(|value| (f64::from(row.round), value))).collect()
+        negotiation.rounds.iter().filter_map(|row| value(row).map(|value| (f64::from(row.round + 1), value))).collect()
     };
     let limit = report.assertions.iter().find(|assertion| assertion.name == GAP_ASSERTION).map(|gap| gap.limit);
     let chart = LineChart {
+        width: FULL_WIDTH,
         title: &format!("{}: residuals and certified gap by round", negotiation.title),
         x_label: "round",
-        y_label: "relative",
-        x_range: (0.0, negotiation.rounds.last().map_or(1.0, |row| f64::from(row.round).max(1.0))),
+        y_label: "relative to flows and cost, log scale",
+        x_range: (0.0, negotiation.rounds.last().map_or(1.0, |row| f64::from(row.round + 1))),
         y_axis: Axis::Logarithmic,
         series: vec![
             Series { name: "primal residual", points: pick(|row| Some(row.primal)), dots: false },
@@ -207,10 +227,14 @@ fn convergence(report: &Report, negotiation: &NegotiationCourse, html: &mut Stri
 }
 
 fn plans(report: &Report, html: &mut String) {
-    html.push_str("<section><h2>Plans</h2><div class=\"scroll\">");
+    html.push_str(
+        "<section><h2>Plans</h2><p>Each plan as it was certified, cost and gap over its horizon. Shaded: agreed during the \
+         blackout. Gap: proved distance from the optimum. Residuals: how far the ends of the shared flows still differ \
+         (primal), and how far they still move (dual).</p>",
+    );
     let rows = report.plans.iter().map(|plan| {
         let members: Vec<&str> = plan.members.iter().map(AssetId::as_str).collect();
-        format!(
+        let row = format!(
             "<td class=\"n\">{}.{}</td><td class=\"n\">{}</td><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
              <td class=\"n\">{:.1e}</td><td class=\"n\">{:.1e}</td><td class=\"n\">{:.1e}</td><td class=\"n\">{}</td>",
             plan.plan,
@@ -223,21 +247,28 @@ fn plans(report: &Report, html: &mut String) {
             plan.primal,
             plan.dual,
             plan.prices
-        )
+        );
+        (if is_within(report, plan) { "within" } else { "" }, row)
     });
     let columns = [
-        "plan|n",
+        "plan.epoch|n",
         "certified at|n",
         "agreed by",
         "rounds|n",
         "cost|n",
         "gap|n",
-        "primal|n",
-        "dual|n",
+        "primal residual|n",
+        "dual residual|n",
         "prices not 0|n",
     ];
     table(&columns, rows, html);
-    html.push_str("</div></section>\n");
+    html.push_str("</section>\n");
+}
+
+/// Whether it was agreed during the blackout.
+fn is_within(report: &Report, plan: &PlanRow) -> bool {
+    let blackout = &report.blackout;
+    blackout.asset.is_some() && (blackout.from_s..blackout.from_s + blackout.mission_s).contains(&plan.time_s)
 }
 
 fn audit(report: &Report, html: &mut String) {
@@ -252,9 +283,14 @@ fn audit(report: &Report, html: &mut String) {
     );
 }
 
-/// A table; `|n` at the end of a heading makes it one over numbers.
-fn table(headings: &[&str], rows: impl Iterator<Item = String>, html: &mut String) {
-    html.push_str("<table><thead><tr>");
+/// A row without a class of its own.
+fn plain(row: String) -> (&'static str, String) {
+    ("", row)
+}
+
+/// A table of rows with their classes; `|n` at the end of a heading makes it one over numbers.
+fn table(headings: &[&str], rows: impl Iterator<Item = (&'static str, String)>, html: &mut String) {
+    html.push_str("<div class=\"scroll\"><table><thead><tr>");
     for heading in headings {
         let _ = match heading.strip_suffix("|n") {
             Some(text) => write!(html, "<th class=\"n\">{text}</th>"),
@@ -262,10 +298,13 @@ fn table(headings: &[&str], rows: impl Iterator<Item = String>, html: &mut Strin
         };
     }
     html.push_str("</tr></thead><tbody>");
-    for row in rows {
-        let _ = write!(html, "<tr>{row}</tr>");
+    for (class, row) in rows {
+        let _ = match class {
+            "" => write!(html, "<tr>{row}</tr>"),
+            class => write!(html, "<tr class=\"{class}\">{row}</tr>"),
+        };
     }
-    html.push_str("</tbody></table>");
+    html.push_str("</tbody></table></div>");
 }
 
 fn shade(report: &Report) -> Option<(f64, f64, &'static str)> {
@@ -276,43 +315,8 @@ fn shade(report: &Report) -> Option<(f64, f64, &'static str)> {
     })
 }
 
-fn limit(assertion: &Assertion) -> String {
-    let sign = match assertion.relation {
-        Relation::AtLeast => "≥",
-        Relation::AtMost => "≤",
-    };
-    format!("{sign} {}", with_unit(assertion.limit, assertion))
-}
-
-fn with_unit(value: f64, assertion: &Assertion) -> String {
-    format!("{} {}", figure(value), escaped(&assertion.unit)).trim_end().to_owned()
-}
-
-/// A number in few characters, whatever its size.
-fn figure(value: f64) -> String {
-    if value != 0.0 && (value.abs() < 1e-3 || value.abs() >= 1e7) { format!("{value:.1e}") } else { number(value, 4) }
-}
-
-fn number(value: f64, decimals: usize) -> String {
-    let text = format!("{value:.decimals$}");
-    let trimmed = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-    if trimmed == "-0" { "0".to_owned() } else { trimmed.replace('-', "−") }
-}
-
-fn grouped(value: u64) -> String {
-    let digits = value.to_string();
-    let groups: Vec<&str> =
-        digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap_or_default()).collect();
-    groups.join("\u{202f}")
-}
-
 fn hours(seconds: f64) -> f64 {
     seconds / 3600.0
-}
-
-fn clock(seconds: f64) -> String {
-    // A negative or absurd number of seconds becomes the nearest that a clock can show.
-    MissionTime::from_s(seconds as u64).to_string()
 }
 
 /// The assertion whose limit is drawn into the convergence charts.
@@ -331,9 +335,16 @@ mod tests {
         for forbidden in ["<script", "http://", "https://", "src=", "<link", "@import", "url(", "<south>", "NaN"] {
             assert!(!html.contains(forbidden), "{forbidden} in the page");
         }
-        for needed in
-            ["&lt;south&gt;", "lunar_base", "rover", "gap certified", "1e-4", "verified", "re-converged in 22"]
-        {
+        for needed in [
+            "&lt;south&gt;",
+            "lunar_base",
+            "rover",
+            "gap certified",
+            "1e-4",
+            "verified",
+            "re-converged in 22",
+            "hold, and the mission flew",
+        ] {
             assert!(html.contains(needed), "{needed} is missing");
         }
         assert_eq!(html.matches("<svg").count(), 5);
@@ -350,15 +361,11 @@ mod tests {
         report.blackout.asset = None;
         report.plan.optimum = None;
         let html = page(&report, &Courses::default());
-        assert!(html.contains(">fail<") && html.contains("No asset was cut off") && html.contains("not flown"));
-    }
-
-    #[test]
-    fn numbers_read_well() {
-        assert_eq!(number(-0.0001, 2), "0");
-        assert_eq!(number(1200.0, 0), "1200");
-        assert_eq!(figure(3.2e-5), "3.2e-5");
-        assert_eq!(grouped(1_234_567), "1\u{202f}234\u{202f}567");
-        assert_eq!(grouped(12), "12");
+        assert!(
+            html.contains(">fail<")
+                && html.contains("no flight to compare")
+                && html.contains("No asset was cut off")
+                && html.contains("not flown")
+        );
     }
 }

@@ -3,3 +3,4 @@
 mod audit;
 mod mission;
 mod replay;
+mod report;
