@@ -115,7 +115,16 @@ impl Step {
             Self::Tidy => return tidy::run(root),
             Self::Licences => return licences::run(root),
             Self::Clippy => process::succeed(
-                cargo.args(["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+                cargo.args([
+                    "clippy",
+                    "--locked",
+                    "--workspace",
+                    "--all-targets",
+                    "--keep-going",
+                    "--",
+                    "-D",
+                    "warnings",
+                ]),
                 "mend each warning; where one is wrong, `#[expect(..., reason = \"...\")]` on that item says why",
             ),
             Self::Test => process::succeed(
@@ -123,7 +132,9 @@ impl Step {
                 "run the failing test alone: `cargo test -p CRATE NAME`; a seed in its message reproduces it",
             ),
             Self::Doc => process::succeed(
-                cargo.args(["doc", "--locked", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings"),
+                cargo
+                    .args(["doc", "--locked", "--workspace", "--no-deps", "--keep-going"])
+                    .env("RUSTDOCFLAGS", "-D warnings"),
                 "mend the links and blocks that rustdoc names",
             ),
             Self::Smoke => return smoke::run(root),

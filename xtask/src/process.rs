@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use std::ffi::OsString;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, Command, ExitStatus, Output};
 
 /// The cargo that runs this program, in `folder`.
 pub fn cargo(folder: &Path) -> Command {
@@ -24,6 +24,16 @@ pub fn succeed(command: &mut Command, remedy: &str) -> Result<(), Failure> {
 /// Runs `command` and takes its output.
 pub fn capture(command: &mut Command) -> Result<Output, Failure> {
     command.output().map_err(|why| could_not_start(command, &why))
+}
+
+/// Starts `command` and goes on.
+pub fn start(command: &mut Command) -> Result<Child, Failure> {
+    command.spawn().map_err(|why| could_not_start(command, &why))
+}
+
+/// Waits for the end of what `command` started.
+pub fn end(child: &mut Child, command: &Command) -> Result<ExitStatus, Failure> {
+    child.wait().map_err(|why| could_not_start(command, &why))
 }
 
 /// The command as one would type it, without the folders of the program.

@@ -1,15 +1,17 @@
 //! `cargo xtask smoke`: a stranger's first minutes with the program, and a forger's.
 //!
 //! A release build checks the scenario, flies it, replays and verifies the run. Then a second run, and one by a debug
-//! build, must end in the same state hash, and a run with one altered byte must be found out.
+//! build, must end in the same state hash; a run that is stopped must leave what can be verified; what is wrong must be
+//! refused, what does not hold denied, and a run with one altered byte found out, each with its exit code.
 
 use crate::failure::Failure;
 use crate::metadata::Metadata;
 use crate::process;
 use serde_json::Value;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// The scenario that is flown.
 pub const SCENARIO: &str = "scenarios/lunar_base.toml";
@@ -38,7 +40,9 @@ pub fn run(root: &Path) -> Result<String, Failure> {
         mission.fly(program, &folder)?;
         report.same_state(&Report::read(&folder)?, name)?;
     }
+    mission.stop(&release)?;
     mission.misuse(&release, &first)?;
+    mission.fail(&release)?;
     mission.tamper(&release, &first)?;
     Ok(format!("smoke: {}", report.summary()))
 }
@@ -131,12 +135,61 @@ impl Mission<'_> {
         ))
     }
 
+    /// A copy of the scenario in which the first `from` is `to`.
+    fn altered(&self, name: &str, from: &str, to: &str) -> Result<PathBuf, Failure> {
+        let original = fs::read_to_string(self.root.join(SCENARIO)).map_err(|why| disk(Path::new(SCENARIO), &why))?;
+        if !original.contains(from) {
+            return Err(Failure::finding(
+                format!("{SCENARIO} does not hold {from:?}"),
+                "alter something that it holds",
+            ));
+        }
+        let path = self.room.folder.join(name);
+        fs::write(&path, original.replacen(from, to, 1)).map_err(|why| disk(&path, &why))?;
+        Ok(path)
+    }
+
+    /// A mission that is stopped after its first plan says so, and what it left verifies and replays.
+    fn stop(&self, program: &Program) -> Result<(), Failure> {
+        if cfg!(not(unix)) {
+            println!("  skipped: stopping a mission, for there is no `kill` on this system");
+            return Ok(());
+        }
+        let folder = self.room.folder.join("stopped");
+        let mut command = self.room.command(self.root, program);
+        command.args(["run", SCENARIO, "--out", text(&folder)]).stdout(Stdio::null()).stderr(Stdio::piped());
+        let spelled = process::spelled(&command);
+        println!("  {spelled}, stopped");
+        let mut child = process::start(&mut command)?;
+        let mut lines = BufReader::new(child.stderr.take().expect("it is piped, two lines above")).lines();
+        let is_planned = lines.by_ref().map_while(Result::ok).any(|line| line.contains(" agreed by "));
+        process::succeed(Command::new("kill").args(["-INT", &child.id().to_string()]), "install `kill`")?;
+        lines.for_each(drop);
+        let status = process::end(&mut child, &command)?;
+        if !is_planned || status.code() != Some(130) {
+            return Err(Failure::finding(
+                format!("{spelled} ended with {status} when it was interrupted, not with exit code 130"),
+                "run the command by hand and press Ctrl-C",
+            ));
+        }
+        self.expect(program, &["audit", "verify", text(&folder)], 0, "the logs of a stopped mission verify")?;
+        self.expect(program, &["replay", text(&folder)], 0, "a stopped mission replays to where it was stopped")
+            .map(drop)
+    }
+
+    /// An assertion that does not hold is an answer, not an error.
+    fn fail(&self, program: &Program) -> Result<(), Failure> {
+        let scenario = self.altered("demanding.toml", "\nprices_min = 2", "\nprices_min = 1000000")?;
+        let folder = self.room.folder.join("failed");
+        let arguments = ["run", text(&scenario), "--out", text(&folder)];
+        self.expect(program, &arguments, 1, "an assertion that does not hold fails the mission").map(drop)
+    }
+
     /// What must be refused, with nothing lost.
     fn misuse(&self, program: &Program, run: &Path) -> Result<(), Failure> {
+        self.expect(program, &["run"], 2, "a command without its file is refused")?;
         self.expect(program, &["run", SCENARIO, "--out", text(run)], 2, "a folder that is not empty is refused")?;
-        let scenario = self.room.folder.join("misspelled.toml");
-        let original = fs::read_to_string(self.root.join(SCENARIO)).map_err(|why| disk(Path::new(SCENARIO), &why))?;
-        fs::write(&scenario, original.replacen("\nseed", "\nsede", 1)).map_err(|why| disk(&scenario, &why))?;
+        let scenario = self.altered("misspelled.toml", "\nseed", "\nsede")?;
         let printed = self.expect(program, &["check", text(&scenario)], 2, "an unknown key is refused")?;
         if printed.contains("did you mean `seed`") {
             return Ok(());
@@ -153,9 +206,9 @@ impl Mission<'_> {
         flip_middle_byte(&log)?;
         let printed = self.expect(program, &["audit", "verify", text(run)], 1, "an altered log is found out")?;
         let name = log.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        if !printed.contains(&name) {
+        if !printed.contains(&format!("{name}, entry ")) {
             return Err(Failure::finding(
-                format!("{printed}\nthe altered file {name} is not named"),
+                format!("{printed}\nthe altered entry of {name} is not named"),
                 "name file and entry in the verdict of `audit verify`",
             ));
         }
