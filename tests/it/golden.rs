@@ -109,7 +109,13 @@ fn payloads() -> Vec<(&'static str, Payload)> {
         ),
         (
             "shared",
-            Payload::Shared(SharedVariables { epoch: epoch(), edge: edge(), lower: bounds(0.0), upper: bounds(3.0), awaits: true }),
+            Payload::Shared(SharedVariables {
+                epoch: epoch(),
+                edge: edge(),
+                lower: bounds(0.0),
+                upper: bounds(3.0),
+                awaits: true,
+            }),
         ),
         (
             "dual",

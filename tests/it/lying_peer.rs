@@ -1,7 +1,7 @@
 //! One member that lies: whatever it sends, an honest asset refuses what it must, never panics, and its state stays as
 //! it was.
 
-use crate::mission::lunar_base;
+use crate::mission::{flown, lunar_base};
 use mesh_asset::{Asset, Input, Output, PeerError, Settings};
 use mesh_identity::SecretKey;
 use mesh_model::canonical::Canonical;
@@ -110,6 +110,11 @@ impl Stage {
         let unsigned = envelope.encode();
         let signature = self.liar_key.sign(&unsigned);
         SignedEnvelope { unsigned, payload: payload.encode(), signature }
+    }
+
+    /// Lets somebody else do the lying from here on.
+    fn hand_over(&mut self, liar: &str) {
+        (self.liar, self.liar_key) = (id(liar), key(&id(liar)));
     }
 
     /// Says `payload` under the liar's good signature.
@@ -256,6 +261,36 @@ fn nonsense_under_a_good_signature_is_survived() {
                     }
                 }
             }
+        }
+        assert_eq!(stage.honest.state().plans, 0);
+    }
+}
+
+/// The same from a neighbour in the middle of a negotiation, where the numbers reach the solver.
+#[test]
+fn nonsense_in_a_negotiation_is_survived() {
+    let (outcome, host) = flown();
+    let telemetry = &host.telemetry[&(MissionTime::ZERO, id("habitat"))];
+    let edge = lunar_base().contract().edges_of(&id("satellite")).remove(0);
+    assert!(!outcome.journal.plans.is_empty());
+    for value in [0.0, 1e-300, -1e9, 1e9, 1e300, -f64::MAX] {
+        let mut stage = Stage::new("habitat", "planner");
+        stage.give(Input::Telemetry(telemetry.clone())).expect("own sensors");
+        let epoch = epoch(&id("planner"));
+        let opening = Opening { members: vec![id("habitat"), id("satellite")], ..opening(&id("planner")) };
+        stage.say(Payload::Opening(opening)).expect("the planner opens");
+        stage.hand_over("satellite");
+        let numbers = |value: f64| vec![Real::new(value).expect("finite"); 24];
+        let (edge, awaits) = (edge.clone(), true);
+        let (lower, upper) = (numbers(0.0), numbers(1e300));
+        let range = SharedVariables { epoch: epoch.clone(), edge: edge.clone(), lower, upper, awaits };
+        stage.say(Payload::Shared(range)).expect("a neighbour's range");
+        for round in 1..40 {
+            let (reflected, offered) = (numbers(value), numbers(-value));
+            let (epoch, edge) = (epoch.clone(), edge.clone());
+            let round = DualVariables { epoch, edge, round, reflected, offered, awaits };
+            stage.say(Payload::Dual(round)).expect("a neighbour's round");
+            assert!(stage.drain() < 100);
         }
         assert_eq!(stage.honest.state().plans, 0);
     }

@@ -1,7 +1,9 @@
 //! One end of one edge during one epoch: what this end holds of the flow, what it said and heard, round by round.
 
 use mesh_model::problem::Window;
-use mesh_model::{AssetId, Canonical, Edge, EdgeAgreement, Hash, Port, Real, Variable};
+use mesh_model::{
+    AssetId, Canonical, Edge, EdgeAgreement, FleetContract, Hash, LocalProblem, Opening, Port, Real, Variable,
+};
 use mesh_solver::edge::{self, End, Pull, Residuals};
 use std::collections::BTreeMap;
 
@@ -223,6 +225,40 @@ impl Candidate {
             flow: Real::all(&self.flow).ok()?,
             price: Real::all(&self.price).ok()?,
         })
+    }
+}
+
+/// The ends of the edges to other members of an epoch, in edge order. The flows over all other edges are fixed in
+/// `problem` at what was agreed last, or at none.
+pub(crate) fn edge_ends(
+    me: &AssetId,
+    contract: &FleetContract,
+    opening: &Opening,
+    problem: &mut LocalProblem,
+    agreed: &BTreeMap<Edge, Agreed>,
+) -> Vec<EdgeEnd> {
+    let LocalProblem { variables, ports, .. } = problem;
+    let mut ends = Vec::new();
+    for port in ports {
+        if port.edge.other_end(me).is_some_and(|neighbour| opening.members.contains(neighbour)) {
+            let weight = contract.junction(&port.edge.junction).map_or(1.0, |junction| junction.weight.value());
+            ends.extend(EdgeEnd::new(me, port, variables, weight));
+        } else {
+            let frozen = agreed.get(&port.edge).map(|agreed| agreed.frozen_flow(&opening.window));
+            freeze(port, variables, frozen.as_deref().unwrap_or(&[]));
+        }
+    }
+    ends.sort_by(|a, b| a.edge.cmp(&b.edge));
+    ends
+}
+
+/// Fixes the flows of `port`, as far as its variables can take them.
+fn freeze(port: &Port, variables: &mut [Variable], flow: &[f64]) {
+    for (step, variable) in port.flow.iter().enumerate() {
+        let Some(variable) = variable.and_then(|variable| variables.get_mut(variable as usize)) else { continue };
+        let flow = flow.get(step).copied().unwrap_or(0.0).clamp(variable.lower.value(), variable.upper.value());
+        let flow = Real::new(flow).unwrap_or(variable.lower);
+        (variable.lower, variable.upper) = (flow, flow);
     }
 }
 

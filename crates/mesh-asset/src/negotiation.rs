@@ -7,7 +7,7 @@
 //! candidate everybody evaluates, a missing message is asked for by saying one's own again, and answered in kind. While
 //! a member waits for another it tells the planner that it is there, so that only who is silent is taken for lost.
 
-use crate::edge_state::{Agreed, Candidate, EdgeEnd, candidate_hash};
+use crate::edge_state::{Agreed, Candidate, EdgeEnd, candidate_hash, edge_ends};
 use crate::local::LocalSolve;
 use mesh_model::{
     AssetId, Attestation, Canonical, DualVariables, Edge, EdgeAgreement, Evaluation, FleetContract, Hash, LocalProblem,
@@ -81,25 +81,7 @@ impl Negotiation {
         agreed: &BTreeMap<Edge, Agreed>,
         patience_s: u64,
     ) -> Self {
-        let mut edges = Vec::new();
-        for port in problem.ports.clone() {
-            let Some(neighbour) = port.edge.other_end(me) else { continue };
-            if opening.members.contains(neighbour) {
-                let weight = contract.junction(&port.edge.junction).map_or(1.0, |junction| junction.weight.value());
-                edges.extend(EdgeEnd::new(me, &port, &problem.variables, weight));
-            } else {
-                let frozen = agreed.get(&port.edge).map(|agreed| agreed.frozen_flow(&opening.window));
-                for (step, variable) in port.flow.iter().enumerate() {
-                    let Some(variable) = variable else { continue };
-                    let variable = &mut problem.variables[*variable as usize];
-                    let flow = frozen.as_ref().map_or(0.0, |flow| flow[step]);
-                    let flow = Real::new(flow.clamp(variable.lower.value(), variable.upper.value()));
-                    let flow = flow.unwrap_or(variable.lower);
-                    (variable.lower, variable.upper) = (flow, flow);
-                }
-            }
-        }
-        edges.sort_by(|a, b| a.edge.cmp(&b.edge));
+        let edges = edge_ends(me, contract, &opening, &mut problem, agreed);
         let problem_hash = problem.hash();
         Self {
             report: nothing_evaluated(&opening),

@@ -206,6 +206,33 @@ fn repeats_do_not_chase_each_other() {
 }
 
 #[test]
+fn only_a_repeat_that_asks_is_answered() {
+    let mut table = Table::of(&["habitat", "rover"]);
+    let mut heard = None;
+    for now in 1..12 {
+        table.second(now, |to, payload| {
+            if let Payload::Dual(dual) = payload
+                && dual.round == 4
+                && *to == id("rover")
+            {
+                heard = Some(dual.clone());
+            }
+            false
+        });
+    }
+    let mut repeat = heard.expect("round 4 is over");
+    for awaits in [false, true] {
+        repeat.awaits = awaits;
+        let mut out = Vec::new();
+        let rover = table.members.get_mut(&id("rover")).expect("there");
+        rover.hear_round(at(12), &id("habitat"), &repeat, &mut out).expect("able");
+        let answers =
+            out.iter().filter(|(_, said)| matches!(said, Payload::Dual(dual) if dual.round == 4 && !dual.awaits));
+        assert_eq!((out.len(), answers.count()), (usize::from(awaits), usize::from(awaits)));
+    }
+}
+
+#[test]
 fn ranges_that_miss_each_other_are_named() {
     let opening = opening(1, 0, &["habitat", "rover"]);
     let begin = |name: &str, lower: f64| {
