@@ -48,6 +48,10 @@ impl Asset {
         if vehicle.is_none() && contract.planner != *me {
             return Err(Misuse::Idle(me.clone()));
         }
+        let (steps, step_s, tick_s) = (contract.steps, contract.step_s, settings.tick_s);
+        if steps == 0 || step_s == 0 || tick_s == 0 {
+            return Err(Misuse::Timing { steps, step_s, tick_s });
+        }
         let mut roster = BTreeMap::new();
         for member in &contract.members {
             let key = keys.get(member).ok_or_else(|| Misuse::Key { member: member.clone(), why: None })?;

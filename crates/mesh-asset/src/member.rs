@@ -88,10 +88,9 @@ impl Member {
         if !self.is_sound(&opening) || opening.window.start <= now {
             return;
         }
-        if self.offer.as_ref().is_some_and(|offer| offer.delta.epoch.plan < opening.epoch.plan) {
-            // The plan may be certified without this member having heard of it yet.
-            self.negotiation = None;
-        }
+        // An earlier plan that was offered may be certified without this member having heard of it yet.
+        let offered = self.offered_epoch().filter(|epoch| epoch.plan < opening.epoch.plan).cloned();
+        self.negotiation.take_if(|negotiation| offered.as_ref() == Some(&negotiation.opening.epoch));
         self.close_unfinished(effects);
         self.epoch = Some(opening.epoch.clone());
         effects.push(Effect::Enter(opening.epoch.clone()));

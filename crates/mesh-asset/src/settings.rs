@@ -54,6 +54,16 @@ pub enum Misuse {
         /// Why; none when there is no key.
         why: Option<DidError>,
     },
+    /// A step, a tick or a plan without length: nothing would ever be over.
+    #[error("{steps} steps of {step_s} s and ticks of {tick_s} s: none of them can be zero")]
+    Timing {
+        /// Steps of a plan.
+        steps: u16,
+        /// Length of a step.
+        step_s: u32,
+        /// Length of a tick.
+        tick_s: u32,
+    },
     /// Neither a vehicle nor the planner role: the asset would have nothing to do.
     #[error("{0} has neither a vehicle nor the planner role")]
     Idle(AssetId),

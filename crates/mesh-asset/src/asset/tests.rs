@@ -71,6 +71,24 @@ fn nothing_is_sent_before_it_is_signed_and_no_entry_before_it_is_persisted() {
 }
 
 #[test]
+fn settings_that_contradict_themselves_are_refused() {
+    type Slip = fn(&mut Settings);
+    let check = |slip: Slip, is: fn(&Misuse) -> bool| {
+        let mut settings = settings("planner");
+        slip(&mut settings);
+        let misuse = Asset::new(settings, 1, MissionTime::ZERO).err();
+        assert!(misuse.as_ref().is_some_and(is), "{misuse:?}");
+    };
+    check(|s| s.me = id("stranger"), |misuse| matches!(misuse, Misuse::NotAMember(_)));
+    check(|s| s.me = id("rover"), |misuse| matches!(misuse, Misuse::Idle(_)));
+    check(|s| drop(s.keys.remove(&id("rover"))), |misuse| matches!(misuse, Misuse::Key { why: None, .. }));
+    check(|s| s.keys.insert(id("rover"), "key".to_owned()).map_or((), drop), |m| matches!(m, Misuse::Key { .. }));
+    check(|s| s.contract.step_s = 0, |misuse| matches!(misuse, Misuse::Timing { step_s: 0, .. }));
+    check(|s| s.contract.steps = 0, |misuse| matches!(misuse, Misuse::Timing { steps: 0, .. }));
+    check(|s| s.tick_s = 0, |misuse| matches!(misuse, Misuse::Timing { tick_s: 0, .. }));
+}
+
+#[test]
 fn answers_to_no_question_are_refused() {
     let mut asset = Asset::new(settings("planner"), 1, MissionTime::ZERO).expect("sound settings");
     for input in [Input::Signed { id: 99, signature: [0; 64] }, Input::Persisted { id: 99 }] {
@@ -180,6 +198,25 @@ fn a_late_certificate_is_adopted_even_if_the_next_planning_has_begun() {
     shuttle.fly(7200, |_| false);
     let plans: Vec<u64> = shuttle.adopted("rover").iter().map(|plan| plan.epoch.plan).collect();
     assert_eq!(plans, [1, 2], "the planning under way went on");
+}
+
+#[test]
+fn a_planning_that_is_opened_again_goes_on_record_beside_an_offer_that_waits() {
+    let mut shuttle = Shuttle::new(&[]);
+    let certificate = until_certified(&mut shuttle, 6603);
+    let given_up = |shuttle: &Shuttle| -> Vec<Epoch> {
+        let given_up = shuttle.records("rover").into_iter().filter_map(|payload| match payload {
+            Payload::Audit(AuditRecord { subject: AuditSubject::GivenUp { epoch, .. }, .. }) => Some(epoch),
+            _ => None,
+        });
+        given_up.collect()
+    };
+    assert_eq!(given_up(&shuttle), []);
+    let again = opening(2, 1, &["habitat", "rover"]);
+    shuttle.deliver(live("planner", 1 << 40, &Payload::Opening(again)));
+    assert_eq!(given_up(&shuttle), [opening(2, 0, &[]).epoch]);
+    shuttle.deliver(certificate);
+    assert_eq!(shuttle.adopted("rover").len(), 1);
 }
 
 #[test]
