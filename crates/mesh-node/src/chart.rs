@@ -172,7 +172,7 @@ impl Timeline<'_> {
     /// The timeline as an `<svg>` element.
     pub fn to_svg(&self) -> String {
         let left = 170.0;
-        let bottom = TOP + ROW * self.rows.len() as f64;
+        let bottom = TIMELINE_TOP + ROW * self.rows.len() as f64;
         let x = |hour: f64| left + hour / self.end_h.max(f64::MIN_POSITIVE) * (FULL_WIDTH - left - RIGHT);
         let mut svg = format!(
             "<svg viewBox=\"0 0 {FULL_WIDTH} {:.1}\" role=\"img\" aria-label=\"{1}\"><title>{1}</title>",
@@ -182,27 +182,27 @@ impl Timeline<'_> {
         if let Some((from, until, name)) = self.shade {
             let _ = write!(
                 svg,
-                "<rect class=\"shade\" x=\"{:.1}\" y=\"{TOP}\" width=\"{:.1}\" height=\"{:.1}\"/>\
+                "<rect class=\"shade\" x=\"{:.1}\" y=\"{TIMELINE_TOP}\" width=\"{:.1}\" height=\"{:.1}\"/>\
                  <text class=\"note\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
                 x(from),
                 (x(until) - x(from)).max(0.0),
-                bottom - TOP,
+                bottom - TIMELINE_TOP,
                 x((from + until) / 2.0),
-                TOP - 6.0,
+                TIMELINE_TOP - 6.0,
                 escaped(name)
             );
         }
         for tick in ticks(0.0, self.end_h, 8, true) {
             let _ = write!(
                 svg,
-                "<line class=\"grid\" x1=\"{0:.1}\" y1=\"{TOP}\" x2=\"{0:.1}\" y2=\"{bottom:.1}\"/>\
+                "<line class=\"grid\" x1=\"{0:.1}\" y1=\"{TIMELINE_TOP}\" x2=\"{0:.1}\" y2=\"{bottom:.1}\"/>\
                  <text class=\"tick\" x=\"{0:.1}\" y=\"{1:.1}\" text-anchor=\"middle\">{tick}</text>",
                 x(tick),
                 bottom + 16.0
             );
         }
         for (i, (name, stretches)) in self.rows.iter().enumerate() {
-            let y = TOP + ROW * i as f64;
+            let y = TIMELINE_TOP + ROW * i as f64;
             let _ = write!(
                 svg,
                 "<text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
@@ -322,6 +322,7 @@ const LEFT: f64 = 56.0;
 const RIGHT: f64 = 16.0;
 /// Room for the label of the axis and the legend, and below them for the name of a shaded stretch.
 const TOP: f64 = 36.0;
+const TIMELINE_TOP: f64 = 26.0;
 const BOTTOM: f64 = 36.0;
 const ROW: f64 = 26.0;
 const TICKS_MAX: usize = 40;
