@@ -11,6 +11,7 @@ use mesh_sim::journal::LinkChange;
 use mesh_sim::{Scenario, World};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
+#[cfg(feature = "bench")]
 use std::time::Duration;
 
 /// How much is shown.
@@ -89,6 +90,10 @@ impl Progress {
         let Display::Terminal(bars) = &self.display else { return };
         bars.clock.set_position(now.whole_s());
         bars.clock.set_message(now.to_string());
+        self.refresh(bars);
+    }
+
+    fn refresh(&self, bars: &Bars) {
         for (id, bar) in &bars.assets {
             bar.set_message(self.described(id));
         }
@@ -110,6 +115,9 @@ impl Progress {
             Display::Terminal(bars) => {
                 let up = self.links_up.iter().map(|(a, b)| format!("{a}-{b}")).collect::<Vec<_>>().join(" ");
                 bars.links.set_message(format!("{} of {} up: {up}", self.links_up.len(), self.links));
+                bars.clock.set_position(now.whole_s());
+                bars.clock.set_message(now.to_string());
+                self.refresh(bars);
             }
         }
         for id in [&change.a, &change.b] {
@@ -252,6 +260,7 @@ impl Bars {
 }
 
 /// Something that takes a moment, shown on a terminal while it does.
+#[cfg(feature = "bench")]
 pub fn spinner(message: &'static str) -> ProgressBar {
     let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(DRAWS_PER_S));
     spinner.set_style(style("{spinner} {msg}, {elapsed}"));

@@ -155,7 +155,7 @@ fn blackout(report: &Report) -> String {
     let length = wording::clock(blackout.mission_s);
     let healed = match blackout.reconverge_rounds {
         Some(rounds) => format!("{rounds} rounds to agree with it again"),
-        None => "never agreed with it again".to_owned(),
+        None => "no plan with it".to_owned(),
     };
     format!("{asset} on its own for {length} h; the others agreed {} plans, then {healed}", blackout.plans_within)
 }

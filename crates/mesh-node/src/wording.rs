@@ -8,14 +8,14 @@ pub fn meaning(assertion: &Assertion) -> String {
     let words = match assertion.name.as_str() {
         "reserves_kept" => "how far every battery stayed above its reserve",
         "life_support_met" => "energy that life support lacked",
-        "couplings_kept" => "most that was taken of a shared flow beyond what was granted",
-        "science_delivered" => "rover data sent to Earth, as a share of the central planner's",
-        "gap_certified" => "worst proved distance of a plan from its optimum, relative to its cost",
+        "couplings_kept" => "most taken of a shared flow beyond what was granted",
+        "science_delivered" => "rover data sent to Earth; 1 is the central planner's",
+        "gap_certified" => "worst proved distance of a plan from its optimum",
         "blackout_flown" => "longest time that a rover was on its own",
         "blackout_overlap" => "of that, while another asset saw the relay",
-        "reconverged" => "rounds of the first plan of all after it; as many as the first plan took are allowed",
-        "prices_active" => "fewest prices of shared flows that are not 0 in a plan of all",
-        "audit_verified" => "signatures, chains and certificates verify (1 yes, 0 no)",
+        "reconverged" => "to agree again after it; the first plan is the limit",
+        "prices_active" => "fewest prices that are not 0 in a plan of all",
+        "audit_verified" => "logs and certificates verify (1 yes, 0 no)",
         other => return other.replace('_', " "),
     };
     words.to_owned()
