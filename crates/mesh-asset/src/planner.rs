@@ -94,7 +94,7 @@ impl Planner {
             gap: verdict.gap,
         }));
         if verdict.is_good(contract) {
-            planning.pick(now, verdict);
+            planning.pick(verdict);
             planning.repeat = now.plus_s(self.settings.patience_s());
             planning.say(effects);
         }
@@ -169,7 +169,8 @@ impl Planner {
         self.current = Some(planning);
     }
 
-    /// The same re-planning in a new epoch, among the members that are still there; given up if nobody is.
+    /// The same re-planning in a new epoch, among the members that are still there; given up if nobody is. Each time there
+    /// are fewer of them, which bounds the epochs.
     fn reopen_without(&mut self, now: MissionTime, gone: &BTreeSet<AssetId>, effects: &mut Vec<Effect>) {
         let Some(planning) = &self.current else { return };
         let Opening { epoch, members, .. } = &planning.opening;
@@ -177,7 +178,7 @@ impl Planner {
         if gone.is_empty() {
             return;
         }
-        if left.is_empty() || epoch.number >= EPOCHS_MAX {
+        if left.is_empty() {
             self.abandon(effects);
             return;
         }
@@ -227,6 +228,3 @@ fn adopted_plan(certificate: &Certificate, members: Vec<AssetId>) -> AdoptedPlan
         lower: certificate.lower,
     }
 }
-
-/// Epochs of one re-planning, after the first, before it is given up.
-const EPOCHS_MAX: u32 = 8;

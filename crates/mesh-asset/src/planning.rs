@@ -87,10 +87,9 @@ impl Planning {
         Some(verdict)
     }
 
-    /// Picks the round of `verdict`. Everybody has time from here on to log its part.
-    pub(crate) fn pick(&mut self, now: MissionTime, verdict: Verdict) {
+    /// Picks the round of `verdict`.
+    pub(crate) fn pick(&mut self, verdict: Verdict) {
         self.pick = Some(Pick { verdict, parts: BTreeMap::new() });
-        self.members.values_mut().for_each(|heard| heard.at = now);
     }
 
     /// A member's logged part. One that differs from what the member reported is no answer.
