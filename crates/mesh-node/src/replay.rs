@@ -289,8 +289,13 @@ fn compare(
     let mut certified: Vec<_> = retraced.values().flat_map(|asset| asset.certified.iter().cloned()).collect();
     certified.sort_by_key(|certified| certified.agreed);
     let plans = plan_file(scenario.name.as_str(), report.seed, &certified);
-    if durable::read_text(&run.plan())? != plans {
-        return Ok(Some(Difference::of_file("plan.json", "other plans", "the plans that were certified")));
+    let written = match durable::read_text(&run.plan()) {
+        Err(NodeError::Refused { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => None,
+        read => Some(read?),
+    };
+    if written.as_deref() != Some(&plans) {
+        let recorded = written.map_or("nothing: the file is missing", |_| "other plans");
+        return Ok(Some(Difference::of_file("plan.json", recorded, "the plans that were certified")));
     }
     for (asset, retraced) in retraced {
         let recorded = report.recordings.iter().find(|figures| figures.asset == *asset).map(|own| own.inputs_hash);
@@ -317,7 +322,7 @@ pub(crate) fn damage<T>(asset: &AssetId, read: Result<T, NodeError>) -> Result<R
             Ok(Err(Difference::of_asset(asset, format!("a damaged file ({fault})"), "nothing beyond that")))
         }
         Err(NodeError::Refused { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-            Ok(Err(Difference::of_asset(asset, "no such file", "a recording is needed")))
+            Ok(Err(Difference::of_asset(asset, "nothing: the file is missing", format!("the inputs of {asset}"))))
         }
         Err(other) => Err(other),
     }
