@@ -17,7 +17,7 @@ use std::time::SystemTime;
 pub struct Arguments {
     /// The scenario file.
     file: PathBuf,
-    /// The run folder; new or empty. Without it: runs/<scenario>-<time>.
+    /// The run folder; new or empty. Without it: `runs/NAME-TIME`.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// The seed, in place of the scenario's.

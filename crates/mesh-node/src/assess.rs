@@ -97,13 +97,15 @@ impl Evidence<'_> {
             let excess = score.excess_max.get(&junction.id).copied().unwrap_or(0.0);
             excess / junction.tolerance.value().max(EXCESS_ZERO)
         });
-        let science = self.central.map(|central| score.science_gbit / central.science_gbit);
+        // Where there is nothing to deliver, everything was delivered.
+        let share = |central: f64| if central > 0.0 { score.science_gbit / central } else { 1.0 };
+        let science = self.central.map(|central| share(central.science_gbit));
         let gap = (plan.adopted > 0).then_some(plan.certified_gap);
         let (first, healed) = (f64::from(plan.rounds), blackout.reconverge_rounds.map(f64::from));
-        vec![
+        let mut assertions = vec![
             Assertion::compare("reserves_kept", margin, AtLeast, 0.0, "kWh"),
             Assertion::compare("life_support_met", Some(missed), AtMost, 0.0, "kWh"),
-            Assertion::compare("couplings_kept", excess.reduce(f64::max), AtMost, 1.0, "tolerances"),
+            Assertion::compare("couplings_kept", Some(excess.fold(0.0, f64::max)), AtMost, 1.0, "tolerances"),
             Assertion::compare("science_delivered", science, AtLeast, limits.science_share_min, ""),
             Assertion::compare(GAP_ASSERTION, gap, AtMost, limits.gap_max, ""),
             Assertion::compare("blackout_flown", Some(blackout.mission_s), AtLeast, limits.blackout_s_min, "s"),
@@ -114,10 +116,22 @@ impl Evidence<'_> {
                 limits.blackout_overlap_s_min,
                 "s",
             ),
-            Assertion::compare("reconverged", healed, AtMost, first, "rounds"),
-            Assertion::compare("prices_active", self.prices_min(), AtLeast, f64::from(limits.prices_min), ""),
-            Assertion::compare("audit_verified", Some(f64::from(u8::from(self.audit.verified))), AtLeast, 1.0, ""),
-        ]
+        ];
+        if self.is_healed() {
+            assertions.push(Assertion::compare("reconverged", healed, AtMost, first, "rounds"));
+        }
+        if limits.prices_min > 0 {
+            let prices_min = f64::from(limits.prices_min);
+            assertions.push(Assertion::compare("prices_active", self.prices_min(), AtLeast, prices_min, ""));
+        }
+        let verified = Some(f64::from(u8::from(self.audit.verified)));
+        assertions.push(Assertion::compare("audit_verified", verified, AtLeast, 1.0, ""));
+        assertions
+    }
+
+    /// Whether a rover was on its own and came back before the end, so that there is something to agree on again.
+    fn is_healed(&self) -> bool {
+        self.blackout().is_some_and(|blackout| blackout.until < self.flown.outcome.ended)
     }
 
     fn plan_figures(&self) -> PlanFigures {

@@ -1,6 +1,6 @@
 //! `replay`: every asset once more, from its recording.
 //!
-//! Each asset is executed again from its own recording alone (see [`crate::retrace`]); no link model and no planner of
+//! Each asset is executed again from its own recording alone (see `retrace`); no link model and no planner of
 //! this machine has a say. Then the recordings are held against each other and against the world: a message that was
 //! received must have been sent, and the world, flown with the commands that the assets gave again, must show their
 //! sensors what is recorded. Of all differences the first in mission time is told.
