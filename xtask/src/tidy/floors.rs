@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Floor and room of every crate. Crates of one floor never depend on each other, except that the command line stands
 /// above the other shell crates.
-const FLOORS: [(&str, Place); 13] = [
+const FLOORS: [(&str, Place); 14] = [
     ("mesh-model", Place::Floor(0, 0)),
     ("mesh-solver", Place::Floor(1, 0)),
     ("mesh-identity", Place::Floor(1, 0)),
@@ -15,6 +15,7 @@ const FLOORS: [(&str, Place); 13] = [
     ("mesh-adapters", Place::Floor(2, 0)),
     ("mesh-asset", Place::Floor(3, 0)),
     ("mesh-sim", Place::Floor(4, 0)),
+    ("mesh-ros", Place::Floor(5, 0)),
     ("mesh-node", Place::Floor(6, 0)),
     ("mesh-bench", Place::Floor(6, 0)),
     ("mesh-cli", Place::Floor(6, 1)),
