@@ -104,6 +104,9 @@ fn structure(package: &str, kind: &'static str, ros: &str, name: String, text: &
     let place = format!("{package}/{kind}/{ros}");
     let refuse = |why: String| Refusal::new(&place, why);
     let section = source::section(&place, text)?;
+    for declared in &section.declarations {
+        check_name(&place, declared)?;
+    }
     let (constants, fields): (Vec<_>, Vec<_>) =
         section.declarations.into_iter().partition(|declared| declared.constant);
     // The parser gets bare declarations: it would stumble over what stands in quotes.
@@ -132,6 +135,21 @@ fn structure(package: &str, kind: &'static str, ros: &str, name: String, text: &
         fields,
         parsed,
     })
+}
+
+/// The rules that rosidl has for names: a file that it refuses must not pass here.
+fn check_name(place: &str, declared: &source::Declaration) -> Result<(), Refusal> {
+    let name = declared.name.as_str();
+    let (letters, first): (&str, fn(char) -> bool) = match declared.constant {
+        true => ("upper-case", |c| c.is_ascii_uppercase()),
+        false => ("lower-case", |c| c.is_ascii_lowercase()),
+    };
+    let spelled = name.starts_with(first) && name.chars().all(|c| first(c) || c.is_ascii_digit() || c == '_');
+    if spelled && !name.ends_with('_') && !name.contains("__") {
+        return Ok(());
+    }
+    let why = format!("`{name}` is no name here: {letters} letters, digits and single underscores between them");
+    Err(Refusal::new(place, why))
 }
 
 fn constant(place: &str, declared: source::Declaration) -> Result<Constant, Refusal> {

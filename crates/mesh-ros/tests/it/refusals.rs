@@ -30,6 +30,17 @@ fn every_line_is_understood_or_named() {
 }
 
 #[test]
+fn names_are_those_that_ros_takes() {
+    let message = |text: &str, expect: &str| check(Kind::Message, text, expect);
+    for name in ["Field", "2nd", "field_", "two__lines", "_field"] {
+        message(&format!("uint8 {name} # x"), "is no name here: lower-case letters");
+    }
+    for name in ["limit", "LIMIT_", "TWO__LINES", "2ND"] {
+        message(&format!("uint8 {name} = 3 # x"), "is no name here: upper-case letters");
+    }
+}
+
+#[test]
 fn values_fit_their_types() {
     let message = |text: &str, expect: &str| check(Kind::Message, text, expect);
     message("uint8 X = 256 # x", "`256` is no uint8: write a whole number from 0 to 255");
