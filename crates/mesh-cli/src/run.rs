@@ -128,7 +128,7 @@ fn mission(report: &Report, run: &RunFolder) -> Table {
     for (name, value) in [
         ("cost as flown", format!("{} (value earned counts as negative)", wording::number(plan.cost, 3))),
         ("central planner's cost", optimum),
-        ("plans agreed", format!("{} in {} rounds together", plan.adopted, plan.rounds_total)),
+        ("plans agreed", plans_agreed(plan)),
         ("worst certified gap", format!("{:.1e} of a plan's cost", plan.certified_gap)),
         ("first plan", first_plan(plan)),
         ("blackout", blackout(report)),
@@ -141,6 +141,14 @@ fn mission(report: &Report, run: &RunFolder) -> Table {
         table.row([name.to_owned(), value]);
     }
     table
+}
+
+fn plans_agreed(plan: &PlanFigures) -> String {
+    let agreed = format!("{} in {} rounds together", plan.adopted, plan.rounds_total);
+    match plan.given_up {
+        0 => agreed,
+        given_up => format!("{agreed}; {given_up} given up: try another `weight` at the junctions, or more rounds_max"),
+    }
 }
 
 fn first_plan(plan: &PlanFigures) -> String {

@@ -151,6 +151,7 @@ impl Evidence<'_> {
             first_plan_s: self.flown.written.first_plan.map(|wall| wall.as_secs_f64()),
             first_plan_mission_s: first.map_or(0.0, |first| first.agreed.since_s(first.opened)),
             adopted: u32::try_from(journal.plans.len()).unwrap_or(u32::MAX),
+            given_up: given_up(journal),
         }
     }
 
@@ -324,6 +325,13 @@ pub fn blackout<'a>(scenario: &Scenario, journal: &'a Journal) -> Option<&'a Isl
 /// What a mission cost, what is left at its end counted.
 pub fn cost_of(score: &Score) -> f64 {
     score.cost + score.leftover_cost
+}
+
+/// Re-plannings of which no epoch led to a plan.
+fn given_up(journal: &Journal) -> u32 {
+    let agreed: BTreeSet<u64> = journal.plans.iter().map(|plan| plan.certificate.epoch.plan).collect();
+    let given_up: BTreeSet<u64> = journal.given_up.iter().map(|(plan, _)| *plan).collect();
+    given_up.difference(&agreed).count() as u32
 }
 
 fn negotiation(title: &str, journal: &Journal, plan: &Certified) -> NegotiationCourse {

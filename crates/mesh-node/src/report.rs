@@ -132,6 +132,8 @@ pub struct PlanFigures {
     pub first_plan_mission_s: f64,
     /// Number of plans adopted.
     pub adopted: u32,
+    /// Re-plannings that ended without a plan, so that the plan before was flown on.
+    pub given_up: u32,
 }
 
 /// The islanding in figures.
@@ -404,6 +406,7 @@ pub(crate) mod sample {
                 first_plan_s: Some(0.5),
                 first_plan_mission_s: 360.0,
                 adopted: 24,
+                given_up: 0,
             },
             blackout: BlackoutFigures {
                 asset: Some(id("rover")),

@@ -53,7 +53,11 @@ fn header(report: &Report, html: &mut String) {
         ("mission time", clock(report.mission_s), "hours, minutes, seconds".to_owned()),
         ("cost as flown", number(plan.cost, 3), "value earned counts as negative".to_owned()),
         ("central planner's cost", optimum, against_central(report).unwrap_or("no flight to compare".to_owned())),
-        ("plans agreed", plan.adopted.to_string(), format!("in {} rounds together", plan.rounds_total)),
+        (
+            "plans agreed",
+            plan.adopted.to_string(),
+            format!("in {} rounds together; {} given up", plan.rounds_total, plan.given_up),
+        ),
         ("worst certified gap", format!("{:.1e}", plan.certified_gap), "of a plan to its optimum".to_owned()),
         ("first plan", format!("{} rounds", plan.rounds), format!("{} s of mission time", plan.first_plan_mission_s)),
         ("most bytes sent", grouped(report.bytes_per_asset_max), "by any one asset".to_owned()),
