@@ -1,5 +1,5 @@
 //! Ctrl-C: ends the process at once, unless a flight is under way. Then the first asks it to end after its tick, and the
-//! second ends the process.
+//! second ends the process. After the flight the first only decides the exit code: what was flown is reported whole.
 
 use crate::failure::{Failure, Verdict};
 use std::sync::Arc;

@@ -49,7 +49,7 @@ pub fn run(arguments: &Arguments) -> Result<Verdict, Failure> {
         None => RunFolder::create_default(&scenario.name, SystemTime::now(), &text)?,
     };
     let mode = if arguments.json { Mode::Silent } else { Mode::Lines };
-    let mut progress = Progress::new(&scenario, mode, interrupt);
+    let mut progress = Progress::new(&scenario, mode, interrupt.clone());
     let mission = FlownMission::fly(&scenario, seed, &fleet, &run, &mut progress);
     progress.finish();
     let mission = mission.and_then(|mission| mission.write(&run).map(|()| mission)).inspect_err(|_| {
@@ -63,9 +63,10 @@ pub fn run(arguments: &Arguments) -> Result<Verdict, Failure> {
             output::note(finding);
         }
     }
-    Ok(match (mission.report.interrupted, mission.report.status) {
-        (true, _) => Verdict::Interrupted,
-        (false, status) => Verdict::good_if(status == Status::Pass),
+    Ok(if interrupt.is_requested() {
+        Verdict::Interrupted
+    } else {
+        Verdict::good_if(mission.report.status == Status::Pass)
     })
 }
 

@@ -56,6 +56,7 @@ impl Evidence<'_> {
             scenario_hash: self.flown.written.scenario_hash,
             seed: self.seed,
             status: if is_passed { Status::Pass } else { Status::Fail },
+            mission: self.flown.mission,
             interrupted: outcome.interrupted,
             ticks: self.flown.written.ticks,
             assertions,

@@ -65,6 +65,8 @@ pub enum Claim<'a> {
     Nothing,
     /// The flight has just ended, by itself or because somebody stopped it.
     Flown {
+        /// The run.
+        mission: MissionId,
         /// Whether somebody stopped it.
         interrupted: bool,
     },
@@ -77,8 +79,17 @@ impl Claim<'_> {
     fn is_interrupted(self) -> bool {
         match self {
             Self::Nothing => false,
-            Self::Flown { interrupted } => interrupted,
+            Self::Flown { interrupted, .. } => interrupted,
             Self::Report(report) => report.interrupted,
+        }
+    }
+
+    /// The run that the logs must be of.
+    fn mission(self) -> Option<MissionId> {
+        match self {
+            Self::Nothing => None,
+            Self::Flown { mission, .. } => Some(mission),
+            Self::Report(report) => Some(report.mission),
         }
     }
 }
@@ -92,7 +103,7 @@ pub fn verify(run: &RunFolder, fleet: &FleetFile, claim: Claim<'_>) -> Result<Au
     fleet.check_serves(run.path(), &contract.fleet, &contract.members)?;
     auditor.refuse_strangers(run, &contract)?;
     let bytes = auditor.read_logs(run, &contract)?;
-    let Some(mission) = common_mission(bytes.values()) else {
+    let Some(mission) = claim.mission().or_else(|| common_mission(bytes.values())) else {
         for (author, bytes) in &bytes {
             if let Err(damage) = read_log(bytes) {
                 auditor.failed(author, &AuditFailure::Damaged(damage));
@@ -178,14 +189,15 @@ impl Auditor {
         let mut logs = BTreeMap::new();
         for member in &contract.members {
             let path = run.log(member);
-            match fs::read(&path) {
+            match durable::read_bytes(&path, LOG_LENGTH_MAX) {
                 Ok(bytes) => {
                     logs.insert(member.clone(), bytes);
                 }
-                Err(why) if why.kind() == io::ErrorKind::NotFound => {
+                Err(NodeError::Refused { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                     self.find(&log_name(member), None, "the log is missing");
                 }
-                Err(why) => return Err(NodeError::refused("read", &path)(why)),
+                Err(NodeError::Unfit { fault, .. }) => self.find(&log_name(member), None, fault.to_string()),
+                Err(why) => return Err(why),
             }
         }
         Ok(logs)
@@ -214,6 +226,9 @@ impl Auditor {
         let last = log.entries.len().saturating_sub(1) as u64;
         if !log.closed && !claim.is_interrupted() {
             self.find(&file, Some(last), "the log ends without being closed: entries are missing at its end");
+        }
+        if log.closed && claim.is_interrupted() {
+            self.find(&file, Some(last), "the log is closed, though the mission is said to have been stopped");
         }
         let inner = log.entries.iter().rev().skip(1);
         if let Some(early) = inner.into_iter().find(|entry| closing_state(entry).is_some()) {
@@ -276,6 +291,9 @@ impl Auditor {
         const FILE: &str = "report.json";
         if let Some(what) = report.contradiction() {
             self.find(FILE, None, what);
+        }
+        if report.audit.verified && !self.findings.is_empty() {
+            self.find(FILE, None, "it says that the audit found nothing");
         }
         // Of a log that does not stand by itself nobody can count the entries, and that was found already.
         if report.audit.entries != entries && logs.len() == contract.members.len() {
@@ -407,6 +425,9 @@ fn common_mission<'a>(logs: impl Iterator<Item = &'a Vec<u8>>) -> Option<Mission
     }
     counts.into_iter().max_by_key(|(_, count)| *count).map(|(mission, _)| mission)
 }
+
+/// The longest log file that is read, in bytes: more than any author may have kept.
+pub const LOG_LENGTH_MAX: u64 = 64 << 20;
 
 fn log_name(author: &AssetId) -> String {
     format!("logs/{author}.log")

@@ -43,16 +43,21 @@ pub fn parent(path: &Path) -> &Path {
     }
 }
 
-/// Reads a text file, a large one refused.
-pub fn read_text(path: &Path) -> Result<String, NodeError> {
+/// Reads a file of at most `length_max` bytes.
+pub fn read_bytes(path: &Path, length_max: u64) -> Result<Vec<u8>, NodeError> {
     let mut bytes = Vec::new();
     // Not every file knows its length beforehand.
     let file = File::open(path).map_err(NodeError::refused("read", path))?;
-    file.take(TEXT_LENGTH_MAX + 1).read_to_end(&mut bytes).map_err(NodeError::refused("read", path))?;
-    if bytes.len() as u64 > TEXT_LENGTH_MAX {
-        let why = format!("more than {TEXT_LENGTH_MAX} bytes");
-        return Err(NodeError::refused("read", path)(io::Error::new(io::ErrorKind::FileTooLarge, why)));
+    file.take(length_max + 1).read_to_end(&mut bytes).map_err(NodeError::refused("read", path))?;
+    if bytes.len() as u64 > length_max {
+        return Err(NodeError::unfit(path, Fault::TooLong { length_max }));
     }
+    Ok(bytes)
+}
+
+/// Reads a text file, a large one refused.
+pub fn read_text(path: &Path) -> Result<String, NodeError> {
+    let bytes = read_bytes(path, TEXT_LENGTH_MAX)?;
     String::from_utf8(bytes).map_err(|why| {
         let byte = why.utf8_error().valid_up_to();
         let line = why.as_bytes()[..byte].iter().filter(|byte| **byte == b'\n').count() + 1;

@@ -40,6 +40,12 @@ pub enum NodeError {
 /// In what way a file or folder is not what it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
+    /// Longer than any such file can be.
+    #[error("more than {length_max} bytes")]
+    TooLong {
+        /// How long it may be.
+        length_max: u64,
+    },
     /// There is no such file or folder.
     #[error("no such {what}")]
     Missing {
@@ -197,6 +203,7 @@ impl Fault {
             }
             Self::OtherVersion { .. } => "use the version of cosmosmesh that wrote it".to_owned(),
             Self::NotText { .. } => "save it as UTF-8".to_owned(),
+            Self::TooLong { .. } => "name the right file: this cannot be one".to_owned(),
             Self::Malformed { expected: "a report", .. } => "it was altered or cut off after it was written; \
                                                              `cosmosmesh audit verify` checks the logs without it if \
                                                              you move it away"

@@ -3,8 +3,10 @@
 //! Each asset is executed again from its own recording alone (see `retrace`); no link model and no planner of
 //! this machine has a say. Then the recordings are held against each other and against the world: a message that was
 //! received must have been sent, and the world, flown with the commands that the assets gave again, must show their
-//! sensors what is recorded. Of all differences the first in mission time is told.
+//! sensors what is recorded. Of all differences the first in mission time is told. At last the files beside them are
+//! compared with what came out: logs entry by entry, plans, and what the report says of the end.
 
+use crate::audit::LOG_LENGTH_MAX;
 use crate::durable;
 use crate::error::NodeError;
 use crate::fleet_folder::FleetFile;
@@ -16,10 +18,11 @@ use crate::run_folder::RunFolder;
 use mesh_adapters::{CommandSchedule, Telemetry};
 use mesh_asset::Settings;
 use mesh_identity::PublicKey;
-use mesh_model::{AssetId, Canonical, Hash, MissionTime};
+use mesh_model::{AssetId, Canonical, Hash, MissionTime, SignedEnvelope};
 use mesh_sim::almanac::Almanac;
 use mesh_sim::fleet::{self, asset_seed};
 use mesh_sim::{Scenario, World};
+use mesh_sync::read_log;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -45,6 +48,8 @@ pub struct Difference {
     pub asset: Option<AssetId>,
     /// At which input, counted from 0.
     pub input: Option<u64>,
+    /// At which log entry, counted from 0.
+    pub entry: Option<u64>,
     /// When.
     pub mission_s: Option<f64>,
     /// What the run folder says.
@@ -58,6 +63,9 @@ impl std::fmt::Display for Difference {
         f.write_str(&self.file)?;
         if let Some(input) = self.input {
             write!(f, ", input {input}")?;
+        }
+        if let Some(entry) = self.entry {
+            write!(f, ", entry {entry}")?;
         }
         if let Some(seconds) = self.mission_s {
             write!(f, " at {}", MissionTime::from_ns((seconds * 1e9) as u64))?;
@@ -79,14 +87,18 @@ pub fn replay(run: &RunFolder, fleet: Option<&FleetFile>) -> Result<Replay, Node
         let why = diagnostics.first().map_or(String::new(), |diagnostic| diagnostic.message.clone());
         return Ok(Replay::broken_off(0, Difference::of_file("scenario.toml", "a scenario", why)));
     };
+    if let Some(fleet) = fleet {
+        fleet.check_serves(run.path(), &scenario.name, &scenario.contract().members)?;
+    }
     let almanac = Almanac::new(&scenario);
+    let end = MissionTime::from_s(u64::from(scenario.timing.duration_s));
     let opened = match open(run, &scenario, &almanac, &report, fleet)? {
         Ok(opened) => opened,
         Err(difference) => return Ok(Replay::broken_off(0, difference)),
     };
     let mut retraced = BTreeMap::new();
     for (id, Opened { reader, settings, key }) in opened {
-        match retrace(&id, settings, &key, reader)? {
+        match retrace(&id, settings, &key, end, reader)? {
             Ok(asset) => retraced.insert(id, asset),
             Err(difference) => return Ok(Replay::broken_off(0, difference)),
         };
@@ -115,7 +127,7 @@ impl Replay {
 impl Difference {
     pub(crate) fn of_file(file: &str, recorded: impl Into<String>, replayed: impl Into<String>) -> Box<Self> {
         let (file, recorded, replayed) = (file.to_owned(), recorded.into(), replayed.into());
-        Box::new(Self { file, asset: None, input: None, mission_s: None, recorded, replayed })
+        Box::new(Self { file, asset: None, input: None, entry: None, mission_s: None, recorded, replayed })
     }
 
     pub(crate) fn of_asset(asset: &AssetId, recorded: impl Into<String>, replayed: impl Into<String>) -> Box<Self> {
@@ -286,6 +298,22 @@ fn compare(
         let (recorded, replayed) = (format!("state hash {}", report.state_hash), state_hash.to_string());
         return Ok(Some(Difference::of_file(REPORT, recorded, replayed)));
     }
+    for (asset, retraced) in retraced {
+        if let Some(difference) = compare_log(run, asset, &retraced.entries)? {
+            return Ok(Some(difference));
+        }
+    }
+    let is_closed = retraced.values().all(|asset| asset.is_closed);
+    if report.interrupted == is_closed {
+        let (recorded, replayed) = (report.interrupted, !is_closed);
+        let said = |interrupted: bool| if interrupted { "a mission that was stopped" } else { "a mission to its end" };
+        return Ok(Some(Difference::of_file(REPORT, said(recorded), said(replayed))));
+    }
+    let ended = retraced.values().map(|asset| asset.ended).max().unwrap_or(MissionTime::ZERO);
+    if report.mission_s != ended.as_s() {
+        let (recorded, replayed) = (format!("an end at {} s", report.mission_s), format!("{} s", ended.as_s()));
+        return Ok(Some(Difference::of_file(REPORT, recorded, replayed)));
+    }
     let mut certified: Vec<_> = retraced.values().flat_map(|asset| asset.certified.iter().cloned()).collect();
     certified.sort_by_key(|certified| certified.agreed);
     let plans = plan_file(scenario.name.as_str(), report.seed, &certified);
@@ -304,6 +332,9 @@ fn compare(
             return Ok(Some(Difference::of_asset(asset, recorded, retraced.totals.digest.to_string())));
         }
     }
+    if !report.recordings.iter().map(|figures| &figures.asset).eq(retraced.keys()) {
+        return Ok(Some(Difference::of_file(REPORT, "other recordings", "one of each member, in id order")));
+    }
     for figures in &report.recordings {
         let found = durable::file_hash(&run.recording(&figures.asset))?;
         if found != figures.file_hash {
@@ -312,6 +343,35 @@ fn compare(
         }
     }
     Ok(None)
+}
+
+/// The log file of an asset against the entries that it had persisted, one by one.
+fn compare_log(
+    run: &RunFolder,
+    asset: &AssetId,
+    entries: &[SignedEnvelope],
+) -> Result<Option<Box<Difference>>, NodeError> {
+    let differ = |entry: Option<u64>, recorded: String, replayed: String| {
+        let mut difference = Difference::of_file(&format!("logs/{asset}.log"), recorded, replayed);
+        (difference.asset, difference.entry) = (Some(asset.clone()), entry);
+        Ok(Some(difference))
+    };
+    let found = match durable::read_bytes(&run.log(asset), LOG_LENGTH_MAX) {
+        Err(NodeError::Refused { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            return differ(None, "nothing: the file is missing".to_owned(), format!("{} entries", entries.len()));
+        }
+        read => match read_log(&read?) {
+            Ok(found) => found,
+            Err(damage) => return differ(Some(damage.entry), damage.to_string(), "a sound entry".to_owned()),
+        },
+    };
+    let place = found.iter().zip(entries).position(|(found, entry)| found != entry);
+    let place = place.or_else(|| (found.len() != entries.len()).then(|| found.len().min(entries.len())));
+    let Some(place) = place else { return Ok(None) };
+    let named = |entry: Option<&SignedEnvelope>| {
+        entry.map_or("no such entry".to_owned(), |entry| format!("an entry with SHA-256 {}", entry.unsigned_hash()))
+    };
+    differ(Some(place as u64), named(found.get(place)), named(entries.get(place)))
 }
 
 /// A damaged or missing recording is an answer, not an obstacle; what the machine refuses is one.

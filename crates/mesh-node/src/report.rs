@@ -2,7 +2,8 @@
 
 use crate::durable;
 use crate::error::{Fault, MISSING_REPORT, NodeError};
-use mesh_model::{AssetId, FleetId, Hash};
+use crate::report_page::GAP_ASSERTION;
+use mesh_model::{AssetId, FleetId, Hash, MissionId};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -23,6 +24,9 @@ pub struct Report {
     pub seed: u64,
     /// Whether every assertion holds and the mission ran to its end.
     pub status: Status,
+    /// Names the run in every envelope; drawn anew for each.
+    #[serde(with = "mission_text")]
+    pub mission: MissionId,
     /// The mission was stopped before its end.
     pub interrupted: bool,
     /// How often the clock moved on.
@@ -282,6 +286,10 @@ impl Report {
         if let Some(wrong) = self.assertions.iter().find(is_wrong) {
             return Some(format!("what it says of {} does not follow from value and limit", wrong.name));
         }
+        let is_missing = |name: &&&str| !self.assertions.iter().any(|assertion| assertion.name == **name);
+        if let Some(missing) = ALWAYS_ASSERTED.iter().find(is_missing) {
+            return Some(format!("it does not say whether {missing} holds"));
+        }
         let is_passed = self.assertions.iter().all(|assertion| assertion.holds) && !self.interrupted;
         (is_passed != (self.status == Status::Pass))
             .then(|| "its status does not follow from its assertions".to_owned())
@@ -292,6 +300,37 @@ impl Report {
         self.assets.iter().find(|figures| figures.id == *asset)
     }
 }
+
+/// The mission id as 32 hexadecimal digits.
+mod mission_text {
+    use mesh_model::MissionId;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(mission: &MissionId, serializer: S) -> Result<S::Ok, S::Error> {
+        let text: String = mission.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        serializer.serialize_str(&text)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<MissionId, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let digits = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = digits.then(|| u128::from_str_radix(&text, 16).ok()).flatten();
+        let number = number.ok_or_else(|| D::Error::custom("a mission is 32 hexadecimal digits"))?;
+        Ok(MissionId(number.to_be_bytes()))
+    }
+}
+
+/// What every report answers, whatever the scenario asserts besides.
+pub const ALWAYS_ASSERTED: [&str; 8] = [
+    "reserves_kept",
+    "life_support_met",
+    "couplings_kept",
+    "science_delivered",
+    GAP_ASSERTION,
+    "blackout_flown",
+    "blackout_overlap",
+    "audit_verified",
+];
 
 /// What the page shows besides the report: courses over time.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -391,11 +430,18 @@ pub(crate) mod sample {
             scenario_hash: hash,
             seed: 1,
             status: Status::Pass,
+            mission: MissionId([7; 16]),
             interrupted: false,
             ticks: 9_000,
             assertions: vec![
                 Assertion::compare("reserves_kept", Some(1.25), Relation::AtLeast, 0.0, "kWh"),
                 Assertion::compare("gap_certified", Some(3.2e-5), Relation::AtMost, 1e-4, ""),
+                Assertion::compare("life_support_met", Some(0.0), Relation::AtMost, 0.0, "kWh"),
+                Assertion::compare("couplings_kept", Some(0.0), Relation::AtMost, 1.0, "tolerances"),
+                Assertion::compare("science_delivered", Some(1.0), Relation::AtLeast, 0.95, ""),
+                Assertion::compare("blackout_flown", Some(14_700.0), Relation::AtLeast, 14_400.0, "s"),
+                Assertion::compare("blackout_overlap", Some(5_400.0), Relation::AtLeast, 3_600.0, "s"),
+                Assertion::compare("audit_verified", Some(1.0), Relation::AtLeast, 1.0, ""),
             ],
             plan: PlanFigures {
                 cost: -40.0,
@@ -502,6 +548,7 @@ mod tests {
         assert!(altered(&|report| report.assertions[0].holds = false).contains("reserves_kept"));
         assert!(altered(&|report| report.status = Status::Fail).contains("status"));
         assert!(altered(&|report| report.interrupted = true).contains("status"));
+        assert!(altered(&|report| report.assertions.clear()).contains("does not say"));
     }
 
     #[test]

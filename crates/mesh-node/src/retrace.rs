@@ -10,7 +10,7 @@ use crate::replay::{Difference, damage};
 use mesh_adapters::{CommandSchedule, Telemetry};
 use mesh_asset::{Asset, AssetState, Event, Input, Output, Settings};
 use mesh_identity::PublicKey;
-use mesh_model::{AssetId, Canonical, Hash, MissionTime};
+use mesh_model::{AssetId, Canonical, Hash, MissionTime, SignedEnvelope};
 use mesh_sim::journal::Certified;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,6 +28,10 @@ pub(crate) struct Retraced {
     pub(crate) sent: BTreeSet<(AssetId, Hash)>,
     pub(crate) commands: Vec<(MissionTime, CommandSchedule)>,
     pub(crate) certified: Vec<Certified>,
+    /// The log entries that it had persisted, signed as recorded.
+    pub(crate) entries: Vec<SignedEnvelope>,
+    /// Whether it was told that the mission is over.
+    pub(crate) is_closed: bool,
     /// The first input that is not what the asset asked for.
     pub(crate) parted: Option<Box<Difference>>,
 }
@@ -44,6 +48,7 @@ pub(crate) fn retrace(
     id: &AssetId,
     settings: Settings,
     key: &PublicKey,
+    end: MissionTime,
     mut reader: RecordingReader,
 ) -> Result<Result<Retraced, Box<Difference>>, NodeError> {
     let heading = reader.heading();
@@ -52,7 +57,7 @@ pub(crate) fn retrace(
         Ok(asset) => asset,
         Err(misuse) => return Ok(Err(Difference::of_asset(id, "settings", misuse.to_string()))),
     };
-    let mut track = Track::new(id, asset, start);
+    let mut track = Track::new(id, asset, start, end);
     loop {
         let input = match damage(id, reader.next_input())? {
             Ok(Some(input)) => input,
@@ -64,7 +69,6 @@ pub(crate) fn retrace(
                 break;
             }
         };
-        track.ended = input.now;
         if let Err(parted) = track.take(&input, key) {
             track.parted = Some(parted);
             break;
@@ -81,31 +85,39 @@ pub(crate) fn retrace(
 struct Track<'a> {
     id: &'a AssetId,
     asset: Asset,
+    /// When the newest input came.
     ended: MissionTime,
-    /// Requests that the recording must answer next: bytes to sign by request.
+    /// When the mission ends; nothing comes after it.
+    end: MissionTime,
+    /// Requests that the recording must answer next: bytes to sign and entries to persist by request.
     to_sign: BTreeMap<u64, Vec<u8>>,
-    to_persist: BTreeSet<u64>,
+    to_persist: BTreeMap<u64, SignedEnvelope>,
     readings: Vec<(Place, Telemetry)>,
     received: Vec<(Place, AssetId, Hash)>,
     sent: BTreeSet<(AssetId, Hash)>,
     commands: Vec<(MissionTime, CommandSchedule)>,
     certified: Vec<Certified>,
+    entries: Vec<SignedEnvelope>,
+    is_closed: bool,
     parted: Option<Box<Difference>>,
 }
 
 impl<'a> Track<'a> {
-    fn new(id: &'a AssetId, asset: Asset, start: MissionTime) -> Self {
+    fn new(id: &'a AssetId, asset: Asset, start: MissionTime, end: MissionTime) -> Self {
         let mut track = Self {
             id,
             asset,
             ended: start,
+            end,
             to_sign: BTreeMap::new(),
-            to_persist: BTreeSet::new(),
+            to_persist: BTreeMap::new(),
             readings: Vec::new(),
             received: Vec::new(),
             sent: BTreeSet::new(),
             commands: Vec::new(),
             certified: Vec::new(),
+            entries: Vec::new(),
+            is_closed: false,
             parted: None,
         };
         track.drain(start);
@@ -120,6 +132,10 @@ impl<'a> Track<'a> {
     fn take(&mut self, recorded: &RecordedInput, key: &PublicKey) -> Result<(), Box<Difference>> {
         let place = Place { now: recorded.now, number: recorded.number };
         let part = |recorded: String, replayed: &str| Err(Difference::at(self.id, place, recorded, replayed));
+        if !(self.ended..=self.end).contains(&recorded.now) {
+            let possible = format!("an input between {} and {}", self.ended, self.end);
+            return part(format!("an input at {}", recorded.now), &possible);
+        }
         let input = match Input::decode(&recorded.bytes) {
             Ok(input) => input,
             Err(why) => return part(why.to_string(), "an input"),
@@ -133,16 +149,17 @@ impl<'a> Track<'a> {
                 }
                 None => return part(described(&input), "no such request for a signature"),
             },
-            Input::Persisted { id } => {
-                if !self.to_persist.remove(id) {
-                    return part(described(&input), "no such log entry to persist");
-                }
-            }
+            Input::Persisted { id } => match self.to_persist.remove(id) {
+                Some(entry) => self.entries.push(entry),
+                None => return part(described(&input), "no such log entry to persist"),
+            },
             _ if !self.is_settled() => return part(described(&input), "a request that must be answered first"),
             Input::Telemetry(telemetry) => self.readings.push((place, telemetry.clone())),
             Input::Message { from, bytes } => self.received.push((place, from.clone(), Hash::of(bytes))),
-            Input::Tick | Input::Link { .. } | Input::Close => {}
+            Input::Tick | Input::Link { .. } => {}
+            Input::Close => self.is_closed = true,
         }
+        self.ended = recorded.now;
         // A refused input is part of the recording like any other: the asset refuses it again.
         let _ = self.asset.handle(recorded.now, input);
         self.drain(recorded.now);
@@ -155,8 +172,8 @@ impl<'a> Track<'a> {
                 Output::Sign { id, unsigned } => {
                     self.to_sign.insert(id, unsigned);
                 }
-                Output::Persist { id, .. } => {
-                    self.to_persist.insert(id);
+                Output::Persist { id, entry } => {
+                    self.to_persist.insert(id, entry);
                 }
                 Output::Send { to, bytes, .. } => {
                     self.sent.insert((to, Hash::of(&bytes)));
@@ -180,6 +197,8 @@ impl<'a> Track<'a> {
             sent: self.sent,
             commands: self.commands,
             certified: self.certified,
+            entries: self.entries,
+            is_closed: self.is_closed,
             parted: self.parted,
         }
     }

@@ -43,7 +43,7 @@ impl Mission {
         let flown = Flight { scenario: &scenario, seed: 3, fleet: &fleet, run: &run }
             .fly(&mut Patience { ticks_left: ticks })
             .expect("flies");
-        let claim = Claim::Flown { interrupted: flown.outcome.interrupted };
+        let claim = Claim::Flown { mission: flown.mission, interrupted: flown.outcome.interrupted };
         let audit = audit::verify(&run, fleet.file(), claim).expect("audits");
         let report =
             Evidence { scenario: &scenario, seed: 3, flown: &flown, audit: &audit, central: None, unplanned: None }

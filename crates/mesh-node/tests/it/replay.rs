@@ -4,7 +4,10 @@ use crate::mission::{Mission, id};
 use mesh_adapters::Telemetry;
 use mesh_asset::Input;
 use mesh_model::{Canonical, Real};
+use mesh_node::audit::{self, Claim};
 use mesh_node::recording::{RecordedInput, RecordingReader, RecordingWriter};
+use mesh_node::{Report, replay};
+use mesh_sync::{Disk, LogStore, MemoryDisk, read_log};
 use std::path::Path;
 
 #[test]
@@ -90,6 +93,61 @@ fn a_damaged_recording_and_a_changed_report_are_noticed() {
     mission.with_altered(&mission.run.report(), seed, is_noticed);
     let sun = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).replace("\"1.5 deg\"", "\"1.6 deg\"").into_bytes();
     mission.with_altered(&mission.run.scenario(), sun, is_noticed);
+}
+
+#[test]
+fn logs_that_are_not_the_recorded_ones_are_named() {
+    let mission = Mission::fly();
+    let log = mission.run.log(&id("rover"));
+    let is_named = |mission: &Mission| {
+        let difference = mission.replay().difference.expect("the change is noticed");
+        assert_eq!(difference.file, "logs/rover.log", "{difference}");
+        assert!(difference.entry.is_some(), "{difference}");
+    };
+    let flipped = |mut bytes: Vec<u8>| {
+        let place = bytes.len() / 2;
+        bytes[place] ^= 0x10;
+        bytes
+    };
+    mission.with_altered(&log, flipped, is_named);
+    // The last entry cut off, cleanly: nothing in the file itself tells of it.
+    let entries = read_log(&std::fs::read(&log).expect("reads")).expect("is sound");
+    let shorter = move |_: Vec<u8>| {
+        let mut store = LogStore::open(MemoryDisk::new(), "x").expect("opens").store;
+        entries[..entries.len() - 1].iter().for_each(|entry| store.append(entry).expect("appends"));
+        store.into_disk().read("x").expect("reads").expect("is there")
+    };
+    mission.with_altered(&log, shorter, is_named);
+    assert!(mission.replay().identical);
+}
+
+#[test]
+fn the_logs_of_another_run_are_not_taken_for_those_of_this_one() {
+    let (mine, other) = (Mission::fly(), Mission::fly());
+    for member in ["habitat", "planner", "rover", "satellite"] {
+        std::fs::copy(other.run.log(&id(member)), mine.run.log(&id(member))).expect("copies");
+    }
+    let report = Report::read(&mine.run.report()).expect("reads");
+    // Even under the keys of that other run.
+    let audit = audit::verify(&mine.run, other.fleet.file(), Claim::Report(&report)).expect("audits");
+    assert!(!audit.verified);
+    assert!(!mine.replay().identical);
+}
+
+#[test]
+fn a_report_that_claims_another_end_is_noticed() {
+    let mission = Mission::fly();
+    let stopped = |bytes: Vec<u8>| {
+        let text = String::from_utf8_lossy(&bytes).replace("\"interrupted\": false", "\"interrupted\": true");
+        text.into_bytes()
+    };
+    mission.with_altered(&mission.run.report(), stopped, |mission| {
+        assert!(!mission.replay().identical);
+        assert!(!mission.audit().verified);
+    });
+    let fleet = Mission::fly();
+    let strangers = replay::replay(&mission.run, Some(fleet.fleet.file())).expect("replays");
+    assert!(!strangers.identical, "the keys of another fleet are not those that were recorded");
 }
 
 /// Writes a recording anew with one input altered, all checksums right. Gives the number of that input.
