@@ -109,7 +109,8 @@ impl Journal {
             islandings: Vec::new(),
             unable: Vec::new(),
             contacts: scenario.assets.iter().map(|asset| (asset.id.clone(), BTreeSet::new())).collect(),
-            islanded: BTreeMap::new(),
+            // Everybody is alone until the first contact, which mostly comes at once.
+            islanded: scenario.assets.iter().map(|asset| (asset.id.clone(), MissionTime::ZERO)).collect(),
         }
     }
 
@@ -127,7 +128,7 @@ impl Journal {
                     self.islanded.insert(asset.clone(), change.time);
                 }
                 (true, false) => {
-                    if let Some(from) = self.islanded.remove(asset) {
+                    if let Some(from) = self.islanded.remove(asset).filter(|from| *from < change.time) {
                         self.islandings.push(Islanding { asset: asset.clone(), from, until: change.time });
                     }
                 }
@@ -208,5 +209,30 @@ impl Islanding {
     /// How long it lasted.
     pub fn duration_s(&self) -> f64 {
         self.until.since_s(self.from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(name: &str) -> AssetId {
+        AssetId::new(name).expect("a name")
+    }
+
+    #[test]
+    fn who_is_alone_from_the_beginning_is_alone_from_the_beginning() {
+        let mut journal = Journal::new(vec![id("habitat"), id("rover")], &Scenario::lunar_base());
+        let change = |seconds: u64, a: &str, b: &str| LinkChange {
+            time: MissionTime::from_s(seconds),
+            a: id(a),
+            b: id(b),
+            up: true,
+        };
+        journal.link(change(0, "habitat", "satellite"));
+        journal.link(change(3600, "habitat", "rover"));
+        journal.finish(MissionTime::from_s(7200));
+        let alone = Islanding { asset: id("rover"), from: MissionTime::ZERO, until: MissionTime::from_s(3600) };
+        assert_eq!(journal.islandings, [alone]);
     }
 }

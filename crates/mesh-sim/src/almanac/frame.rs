@@ -42,7 +42,11 @@ impl Stand {
 
     /// Where a point stands in the local sky.
     pub(crate) fn direction_to(&self, point_km: Vector) -> Direction {
-        let line = difference(point_km, self.position_km);
+        self.direction_of(difference(point_km, self.position_km))
+    }
+
+    /// Where something stands in the local sky that is far away along a vector.
+    pub(crate) fn direction_of(&self, line: Vector) -> Direction {
         let (east, north, up) = (dot(line, self.east), dot(line, self.north), dot(line, self.up));
         let azimuth_deg = libm::atan2(east, north).to_degrees();
         Direction {

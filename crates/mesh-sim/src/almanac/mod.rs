@@ -16,7 +16,7 @@ pub(crate) use frame::MOON_RADIUS_KM;
 pub(crate) use orbit::semi_major_km;
 
 use crate::scenario::{Asset, AssetKind, Link, LinkVia, Orbit, Place, Scenario, Site, Stay};
-use frame::Stand;
+use frame::{Direction, Stand};
 use mesh_adapters::{AdapterSettings, HabitatForecast, Leg, RoverForecast, SatelliteForecast};
 use mesh_model::AssetId;
 use std::collections::BTreeMap;
@@ -147,7 +147,10 @@ impl Almanac {
         match &asset.kind {
             AssetKind::Habitat { settings, site } => {
                 let sky = &self.scenario.sky;
-                let sun_share = self.averages(|time_s| terrain::disc_share(site, sun::sun(sky, time_s)));
+                let (first, own) = (self.first_habitat(), Stand::new(site));
+                // The sky is described as the first habitat sees it; from another place the sun stands elsewhere.
+                let seen = |sun: Direction| if own == first { sun } else { own.direction_of(first.towards(sun)) };
+                let sun_share = self.averages(|time_s| terrain::disc_share(site, seen(sun::sun(sky, time_s))));
                 AdapterSettings::Habitat(settings.clone(), HabitatForecast { sun_share, relay_share })
             }
             AssetKind::Rover { settings, dock, itinerary, .. } => {

@@ -21,6 +21,31 @@ fn the_rover_is_islanded_in_the_middle_while_the_habitat_still_sees_the_relay() 
 }
 
 #[test]
+fn the_sun_stands_in_another_azimuth_over_another_meridian() {
+    let mut scenario = Scenario::lunar_base();
+    let AssetKind::Habitat { settings, site } = scenario.assets[0].kind.clone() else { panic!("the habitat is first") };
+    // A quarter turn further east around the south pole, north points a quarter turn further east as well: the same
+    // skyline, turned back by as much, hides the sun at the same hours.
+    let mut turned = site.clone();
+    turned.longitude_deg += 90.0;
+    turned.ridges.iter_mut().for_each(|ridge| {
+        ridge.from_deg = (ridge.from_deg + 270.0) % 360.0;
+        ridge.to_deg = (ridge.to_deg + 270.0) % 360.0;
+    });
+    scenario.assets.push(Asset { id: id("outpost"), kind: AssetKind::Habitat { settings, site: turned } });
+    let almanac = Almanac::new(&scenario);
+    let share = |name: &str| match almanac.settings(&id(name)) {
+        Some(AdapterSettings::Habitat(_, forecast)) => forecast.sun_share.clone(),
+        other => panic!("{other:?}"),
+    };
+    let (here, there) = (share("habitat"), share("outpost"));
+    assert!(here.iter().any(|share| *share < 0.1), "the ridges hide the sun");
+    let apart = here.iter().zip(&there).map(|(here, there)| (here - there).abs()).fold(0.0, f64::max);
+    // The site is half a degree off the pole, so the sun passes the ridges' ends some minutes earlier or later.
+    assert!(apart < 0.5, "{here:?} {there:?}");
+}
+
+#[test]
 fn a_crossing_is_where_the_view_changes() {
     let scenario = Scenario::lunar_base();
     let almanac = Almanac::new(&scenario);

@@ -31,8 +31,27 @@ pub(super) fn junctions(table: &mut Table<'_>, roster: &Roster) -> Option<Vec<At
         junctions.push(junction.map(|junction| At { value: junction, span: value.span() }));
     }
     let mut junctions = junctions.into_iter().collect::<Option<Vec<_>>>()?;
+    report_shared_ends(&junctions, problems);
     junctions.sort_by(|one, other| one.value.id.cmp(&other.value.id));
     Some(junctions)
+}
+
+/// A vehicle has one setpoint for all that it gives, and one for all that it sends: a second junction could not tell
+/// which part is its own.
+fn report_shared_ends(junctions: &[At<Junction>], problems: &Problems) {
+    let mut sources = BTreeSet::new();
+    let mut senders = BTreeSet::new();
+    for At { value: junction, span } in junctions {
+        if !sources.insert((&junction.unit, &junction.source)) {
+            let message = format!("`{}` is the source of another junction too", junction.source);
+            problems.error(span.clone(), message, "one junction for all that an asset gives", None);
+        }
+        let sending = junction.sinks.iter().filter(|_| junction.unit == Flow::Data.unit());
+        for sender in sending.filter(|sender| !senders.insert(*sender)).collect::<Vec<_>>() {
+            let message = format!("`{sender}` sends data through another junction too");
+            problems.error(span.clone(), message, "one relay for each asset that sends", None);
+        }
+    }
 }
 
 /// What flows through a junction.

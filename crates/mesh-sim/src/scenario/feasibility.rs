@@ -129,6 +129,10 @@ fn report(
             let message = format!("`{id}` has constraints that exclude each other, by {:.3}", proof.excess);
             problems.error(span, message, FEASIBLE, None);
         }
+        Err(why @ (Unjudged::Adapter(_) | Unjudged::Solver(QpError::Malformed(_)))) => {
+            let message = format!("`{id}` could never plan: {why}");
+            problems.error(span, message, "fewer steps or fewer neighbours", None);
+        }
         Err(why) => {
             let message = format!("whether `{id}` can do what it is asked could not be found out: {why}");
             problems.warning(span, message, FEASIBLE, None);

@@ -252,7 +252,8 @@ fn site(table: &mut Table<'_>) -> Option<Site> {
             problems.error(list.span, message, format!("at most {RIDGES_MAX} ridges"), None);
             return None;
         }
-        let ridges: Vec<_> = list.value.iter().map(|value| ridge(value, problems)).collect();
+        let lowest = horizon.as_ref().map_or(-90.0, |horizon| horizon.value);
+        let ridges: Vec<_> = list.value.iter().map(|value| ridge(value, lowest, problems)).collect();
         ridges.into_iter().collect::<Option<Vec<_>>>()
     });
     Some(Site {
@@ -264,19 +265,24 @@ fn site(table: &mut Table<'_>) -> Option<Site> {
     })
 }
 
-fn ridge<'t>(value: Raw<'t>, problems: &'t Problems) -> Option<Ridge> {
+fn ridge<'t>(value: Raw<'t>, horizon_deg: f64, problems: &'t Problems) -> Option<Ridge> {
     problems.table_value(value, "a ridge".to_owned(), |table| {
         let from = table.quantity("from", &ANGLE, Bounds::closed(0.0, 360.0));
         let to = table.quantity("to", &ANGLE, Bounds::closed(0.0, 360.0));
         let elevation = table.quantity("elevation", &ANGLE, Bounds::closed(-10.0, 89.0));
-        let (from, to) = (from?, to?);
-        if from.value == to.value {
+        let (from, to, elevation) = (from?, to?, elevation?);
+        if elevation.value <= horizon_deg {
+            let message = "the ridge is no higher than the horizon".to_owned();
+            problems.error(elevation.span, message, format!("above the `horizon` of {horizon_deg} deg"), None);
+            return None;
+        }
+        if (to.value - from.value).rem_euclid(360.0) == 0.0 {
             let message = "the ridge ends where it begins".to_owned();
             let hint = Some("a skyline that is high all around is `horizon`".to_owned());
             problems.error(to.span, message, "another azimuth, clockwise from `from`", hint);
             return None;
         }
-        Some(Ridge { from_deg: from.value, to_deg: to.value, elevation_deg: elevation?.value })
+        Some(Ridge { from_deg: from.value, to_deg: to.value, elevation_deg: elevation.value })
     })
 }
 
