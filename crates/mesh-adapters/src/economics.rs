@@ -1,6 +1,7 @@
 //! What things are worth: the cost curves that plans are made with and that a flown mission is measured with.
 //!
-//! Every curve is a quadratic with an honest bend (wear, diminishing value), so that no two plans are equally good.
+//! Curves are quadratics that bend upwards (wear, diminishing value), so that two plans are seldom equally good. A curve
+//! is flat where the figures make it so: a value or a wear of zero, or a capacity of zero.
 
 use crate::settings::{Battery, HabitatSettings, RoverSettings, SatelliteSettings};
 
@@ -16,17 +17,17 @@ pub struct Curve {
 impl Curve {
     /// The first unit is worth `first`; that falls linearly to half of it at `x_max`.
     pub fn diminishing_value(first: f64, x_max: f64) -> Self {
-        Self { slope: -first, bend: 0.5 * first / x_max }
+        Self { slope: -first, bend: over(0.5 * first, x_max) }
     }
 
     /// The first unit costs nothing; that rises linearly to `last` at `x_max`.
     pub fn wear(last: f64, x_max: f64) -> Self {
-        Self { slope: 0.0, bend: last / x_max }
+        Self { slope: 0.0, bend: over(last, x_max) }
     }
 
     /// The first unit costs `first`; that rises linearly to twice as much at `x_max`.
     pub fn doubling_wear(first: f64, x_max: f64) -> Self {
-        Self { slope: first, bend: first / x_max }
+        Self { slope: first, bend: over(first, x_max) }
     }
 
     /// The cost at `x`.
@@ -48,6 +49,11 @@ impl Curve {
     pub fn plus(&self, other: Self) -> Self {
         Self { slope: self.slope + other.slope, bend: self.bend + other.bend }
     }
+}
+
+/// The bend that raises the marginal cost by `rise` up to `x_max`; none where there is no room to bend in.
+fn over(rise: f64, x_max: f64) -> f64 {
+    if x_max > SMALLEST_ROOM { rise / x_max } else { 0.0 }
 }
 
 impl Battery {
@@ -144,6 +150,9 @@ impl SatelliteSettings {
 /// when there is no other way.
 pub const PENALTY: Curve = Curve { slope: 5000.0, bend: 10.0 };
 
+/// A capacity below this is none.
+const SMALLEST_ROOM: f64 = 1e-9;
+
 /// Ageing of one empty kWh of battery in an hour.
 const AGEING_PER_KWH_H: f64 = 0.004;
 
@@ -171,6 +180,15 @@ mod tests {
         let wear = Curve::doubling_wear(0.5, 8.0);
         assert_eq!((marginal(&wear, 0.0), marginal(&wear, 8.0)), (0.5, 1.0));
         assert_eq!(Curve::wear(2.0, 5.0).at(5.0), 5.0);
+    }
+
+    #[test]
+    fn a_curve_without_room_is_flat() {
+        for x_max in [0.0, 1e-310] {
+            assert_eq!(Curve::diminishing_value(3.0, x_max), Curve { slope: -3.0, bend: 0.0 });
+            assert_eq!(Curve::wear(3.0, x_max), Curve { slope: 0.0, bend: 0.0 });
+            assert_eq!(Curve::doubling_wear(3.0, x_max), Curve { slope: 3.0, bend: 0.0 });
+        }
     }
 
     #[test]

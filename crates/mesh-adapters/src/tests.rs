@@ -297,6 +297,37 @@ fn an_empty_battery_is_named_with_the_row_and_the_amount() {
 }
 
 #[test]
+fn a_vehicle_without_a_capacity_still_has_a_plan() {
+    fn without(adapter: &Adapter, figure: usize) -> Option<Adapter> {
+        let mut settings = adapter.settings().clone();
+        let figures: Vec<&mut f64> = match &mut settings {
+            AdapterSettings::Habitat(habitat, _) => {
+                vec![&mut habitat.isru_kw_max, &mut habitat.charger_kw_max, &mut habitat.uplink_gbit_h_max]
+            }
+            AdapterSettings::Rover(rover, _) => {
+                vec![&mut rover.charge_kw_max, &mut rover.transmit_gbit_h_max, &mut rover.buffer_gbit]
+            }
+            AdapterSettings::Satellite(satellite, _) => {
+                vec![&mut satellite.relay_gbit_h_max, &mut satellite.downlink_gbit_h_max, &mut satellite.buffer_gbit]
+            }
+        };
+        *figures.into_iter().nth(figure)? = 0.0;
+        Some(Adapter::new(adapter.asset().clone(), settings, edges()))
+    }
+    let mut tried = 0;
+    for adapter in all() {
+        for adapter in (0..).map_while(|figure| without(&adapter, figure)) {
+            let problem = problem(&adapter, 1, 0.6);
+            let values = solve(&problem, &[]).expect("feasible");
+            let schedule = adapter.schedule(problem.window, &values).expect("a schedule");
+            assert_eq!(schedule.setpoints.len(), STEPS);
+            tried += 1;
+        }
+    }
+    assert_eq!(tried, 9);
+}
+
+#[test]
 fn misuse_is_refused() {
     let habitat = habitat();
     let reading = telemetry(&habitat, 1, 0.5, 0.0);

@@ -225,6 +225,34 @@ fn a_satellite_cuts_what_it_gives_before_it_dies() {
 }
 
 #[test]
+fn a_capacity_of_zero_is_flown_like_any_other() {
+    use crate::scenario::AssetKind;
+    fn figures(kind: &mut AssetKind) -> Vec<&mut f64> {
+        match kind {
+            AssetKind::Habitat { settings, .. } => {
+                vec![&mut settings.isru_kw_max, &mut settings.charger_kw_max, &mut settings.uplink_gbit_h_max]
+            }
+            AssetKind::Rover { settings, .. } => {
+                vec![&mut settings.charge_kw_max, &mut settings.transmit_gbit_h_max, &mut settings.buffer_gbit]
+            }
+            AssetKind::Satellite { settings, .. } => {
+                vec![&mut settings.relay_gbit_h_max, &mut settings.downlink_gbit_h_max, &mut settings.buffer_gbit]
+            }
+        }
+    }
+    for (asset, figure) in (0..3).flat_map(|asset| (0..3).map(move |figure| (asset, figure))) {
+        let mut world = calm(|scenario| *figures(&mut scenario.assets[asset].kind)[figure] = 0.0);
+        world.command(&id("habitat"), always(0, habitat(8.0, 3.0, 4.0)));
+        world.command(&id("rover"), always(0, rover(3.0, 1.0, 4.0, 6.0)));
+        world.command(&id("satellite"), always(0, satellite(4.0, 4.0, 10.0)));
+        world.advance(hour(3.0));
+        let score = world.score();
+        assert!(score.cost.is_finite() && score.leftover_cost.is_finite(), "figure {figure} of asset {asset}");
+        assert_eq!(world.state().time, hour(3.0));
+    }
+}
+
+#[test]
 fn sensors_predict_the_end_of_the_step() {
     let mut world = calm(|_| {});
     world.command(&id("habitat"), always(0, habitat(8.0, 0.0, 0.0)));
