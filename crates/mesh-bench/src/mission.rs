@@ -11,7 +11,7 @@ use mesh_sim::{Almanac, Scenario, World};
 pub struct CentralReport {
     /// Cost minus value of everything that was done, and of what is left at the end.
     pub cost: f64,
-    /// Data sent down to Earth.
+    /// Data from rovers' instruments that satellites sent down to Earth.
     pub science_gbit: f64,
     /// All figures of the flight.
     pub score: Score,
