@@ -204,13 +204,16 @@ impl Mission<'_> {
     fn tamper(&self, program: &Program, run: &Path) -> Result<(), Failure> {
         let log = first_file(&run.join("logs"))?;
         flip_middle_byte(&log)?;
-        let printed = self.expect(program, &["audit", "verify", text(run)], 1, "an altered log is found out")?;
         let name = log.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        if !printed.contains(&format!("{name}, entry ")) {
-            return Err(Failure::finding(
-                format!("{printed}\nthe altered entry of {name} is not named"),
-                "name file and entry in the verdict of `audit verify`",
-            ));
+        for command in [["audit", "verify"].as_slice(), &["replay"]] {
+            let arguments = [command, &[text(run)]].concat();
+            let printed = self.expect(program, &arguments, 1, "an altered log is found out")?;
+            if !printed.contains(&format!("{name}, entry ")) {
+                return Err(Failure::finding(
+                    format!("{printed}\nthe altered entry of {name} is not named"),
+                    format!("name file and entry in the verdict of `{}`", command.join(" ")),
+                ));
+            }
         }
         flip_middle_byte(&log)?;
         self.expect(program, &["audit", "verify", text(run)], 0, "the mended log verifies again")?;
