@@ -2,8 +2,9 @@
 //!
 //! Its problem is feasible for every flow within the bounds of its ports: it may leave unused what it is granted, and
 //! `low` covers energy that is missing. A leg that was begun and not finished in its steps is finished by the vehicle
-//! itself, so the problem knows only the legs of the itinerary. The battery gives every power that the loads together
-//! can ask for.
+//! itself, so the problem knows only the legs of the itinerary. A leg that goes on beyond the window need be driven in
+//! it only as far as the steps that follow cannot make up for. The battery gives every power that the loads together can
+//! ask for.
 
 use crate::AdapterError;
 use crate::settings::{RoverForecast, RoverSettings};
@@ -164,7 +165,10 @@ pub(crate) fn problem(
         let mut driven: Vec<(u32, f64)> =
             (0..steps).filter(|step| leg.holds(first + step)).filter_map(|step| term(drive[step], hours)).collect();
         driven.push((*slack, 1.0));
-        writer.equal(format!("leg {number}"), driven, forecast.left_km(*number, start.odometer_km));
+        let left_km = forecast.left_km(*number, start.odometer_km);
+        let later_steps = (leg.until as usize).saturating_sub(first + steps);
+        let later_km = settings.drive_km_h_max * hours * later_steps as f64;
+        writer.between(format!("leg {number}"), driven, (left_km - later_km).max(0.0), left_km);
         writer.penalise(*slack);
     }
     writer.cost(soc[steps - 1], battery.leftover());

@@ -246,6 +246,25 @@ fn a_begun_leg_needs_only_what_is_left_of_it() {
 }
 
 #[test]
+fn a_leg_that_goes_on_beyond_the_window_may_be_finished_there() {
+    let adapter = rover();
+    // The leg of 8 km takes steps 3 and 4 at up to 5 km/h; what is driven in the first one is at least 3 km.
+    let straddling = [(3, 1, 0.0, 3.0, 8.0), (3, 1, 6.0, 0.0, 2.0), (3, 2, 0.0, 8.0, 8.0), (4, 1, 5.0, 3.0, 3.0)];
+    for (first, steps, odometer_km, least_km, most_km) in straddling {
+        let window = Window { steps, ..window(first) };
+        let problem = adapter.problem(&telemetry(&adapter, first, 0.6, odometer_km), window).expect("a problem");
+        let row = problem.rows.iter().find(|row| row.name == "leg 0").expect("the leg is in the window");
+        assert_eq!((row.lower.value(), row.upper.value()), (least_km, most_km), "{steps} steps from {first}");
+        let values = solve(&problem, &[]).expect("feasible");
+        assert_eq!(Adapter::shortfall(&problem, &values), None);
+        let told = adapter.schedule(window, &values).expect("a schedule").setpoints;
+        let told_km =
+            told.iter().map(|told| if let Setpoint::Rover(told) = told { told.drive_km_h.value() } else { 0.0 });
+        assert!((told_km.sum::<f64>() - least_km).abs() < 1e-4, "driving costs, so no more than must be");
+    }
+}
+
+#[test]
 fn typical_plans_need_no_slack_and_become_commands_within_limits() {
     for adapter in all() {
         let problem = problem(&adapter, 1, 0.6);

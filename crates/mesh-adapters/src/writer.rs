@@ -96,6 +96,11 @@ impl Writer {
         self.rows.push(Line { name, terms, lower: value, upper: value });
     }
 
+    /// Adds `least <= sum of terms <= most`.
+    pub(crate) fn between(&mut self, name: String, terms: Vec<(u32, f64)>, least: f64, most: f64) {
+        self.rows.push(Line { name, terms, lower: least, upper: most });
+    }
+
     /// Adds `sum of terms >= value`.
     pub(crate) fn at_least(&mut self, name: String, terms: Vec<(u32, f64)>, value: f64) {
         let (_, most) = self.range(&terms);
