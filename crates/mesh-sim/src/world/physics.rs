@@ -239,14 +239,17 @@ impl Scene<'_> {
         let transmit_gbit_h = sent_gbit_h.min(there_gbit_h);
         // With a full store the instruments go on but nothing more is kept.
         let room_gbit_h = (settings.buffer_gbit - body.buffer_gbit).max(0.0) / self.hours;
+        let left_gbit_h = survey * settings.survey_gbit_h - transmit_gbit_h;
+        let kept_gbit_h = left_gbit_h.min(room_gbit_h);
+        let spilled_gbit_h = left_gbit_h - kept_gbit_h;
         let load_kw = fixed_kw + loads[0] + transmit_gbit_h * settings.transmit_kwh_per_gbit;
         let rates = Rates {
             soc_kwh: (charge_kw * battery.efficiency - load_kw / battery.efficiency).max(-body.soc_kwh / self.hours),
-            buffer_gbit: (survey * settings.survey_gbit_h - transmit_gbit_h).min(room_gbit_h),
+            buffer_gbit: kept_gbit_h,
             odometer_km: wish.drive_km_h,
         };
         let drive_km_h = wish.drive_km_h;
-        (rates, Flows::Rover { load_kw, charge_kw, survey, drive_km_h, transmit_gbit_h })
+        (rates, Flows::Rover { load_kw, charge_kw, survey, drive_km_h, transmit_gbit_h, spilled_gbit_h })
     }
 
     /// What a rover would do, were power and bandwidth free.

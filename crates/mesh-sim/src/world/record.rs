@@ -47,7 +47,7 @@ pub enum Flows {
         discharge_kw: f64,
     },
     /// A rover.
-    Rover { load_kw: f64, charge_kw: f64, survey: f64, drive_km_h: f64, transmit_gbit_h: f64 },
+    Rover { load_kw: f64, charge_kw: f64, survey: f64, drive_km_h: f64, transmit_gbit_h: f64, spilled_gbit_h: f64 },
     /// A satellite; `relay_gbit_h` is what each sink sent, in id order.
     Satellite {
         solar_kw: f64,
@@ -209,7 +209,10 @@ impl AssetScore {
                     score.life_support_missed_kwh += life_support_missed_kw * hours;
                     score.handed_gbit += uplink_gbit_h * hours;
                 }
-                Flows::Rover { transmit_gbit_h, .. } => score.handed_gbit += transmit_gbit_h * hours,
+                Flows::Rover { transmit_gbit_h, spilled_gbit_h, .. } => {
+                    score.handed_gbit += transmit_gbit_h * hours;
+                    score.spilled_gbit += spilled_gbit_h * hours;
+                }
                 Flows::Satellite { downlink_gbit_h, spilled_gbit_h, .. } => {
                     score.downlinked_gbit += downlink_gbit_h * hours;
                     score.spilled_gbit += spilled_gbit_h * hours;

@@ -210,6 +210,24 @@ fn data_flows_from_the_crater_to_earth_and_none_is_made_up() {
 }
 
 #[test]
+fn data_that_a_full_store_loses_is_counted() {
+    let mut world = calm(|scenario| {
+        if let crate::scenario::AssetKind::Rover { settings, .. } = &mut scenario.assets[1].kind {
+            settings.buffer_gbit = 10.0;
+        }
+    });
+    world.command(&id("rover"), always(0, rover(0.0, 1.0, 4.0, 1.0)));
+    world.command(&id("satellite"), always(0, satellite(0.0, 1.0, 10.0)));
+    world.advance(hour(8.0));
+    let Telemetry::Rover(reading) = world.telemetry(&id("rover")).expect("the rover") else { unreachable!() };
+    let score = &world.score().assets[&id("rover")];
+    let at_site: f64 = 3.0 * 6.0;
+    assert!((reading.buffer_gbit.value() - 10.0).abs() < 1e-9);
+    assert!(score.handed_gbit > 1.0 && score.spilled_gbit > 1.0, "{score:?}");
+    assert!((score.handed_gbit + score.spilled_gbit + 10.0 - at_site).abs() < 1e-9, "{score:?}");
+}
+
+#[test]
 fn a_satellite_cuts_what_it_gives_before_it_dies() {
     let mut world = calm(|scenario| {
         set_battery(scenario, "satellite", 0.9);
