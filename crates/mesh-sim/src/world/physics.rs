@@ -3,7 +3,7 @@
 //! Vehicles protect themselves as real ones do. Life support comes first. When a battery would end the step below its
 //! reserve, loads that can wait are shed: the oxygen plant, the instruments, the radios. A source cuts what it gives
 //! only when nothing else is left to shed. A full battery turns power away. Nobody takes what is not given, and nobody
-//! sends what is not there.
+//! sends what is not there. An empty battery gives nothing: a rover without energy stands, a satellite's bus goes dark.
 
 use super::record::Flows;
 use super::rover::{Whereabouts, whereabouts};
@@ -228,10 +228,15 @@ impl Scene<'_> {
             mine.filter(|exchange| self.is_power(exchange.junction) == power).map(Exchange::flow).sum::<f64>()
         };
         let charge_kw = wish.charge_kw.min(flowing(true));
-        let fixed_kw = wish.hotel_kw + wish.drive_kw;
+        let stored_kw = charge_kw * battery.efficiency * battery.efficiency;
+        // Loads that cannot wait are limited by all the energy that there is; the drive goes before the heating.
+        let mut fixed = [wish.drive_kw, wish.hotel_kw];
+        shed(&mut fixed, stored_kw + body.soc_kwh * battery.efficiency / self.hours);
+        let [drive_kw, hotel_kw] = fixed;
+        let drive_km_h = wish.drive_km_h * part(drive_kw, wish.drive_kw);
+        let fixed_kw = hotel_kw + drive_kw;
         let asked_gbit_h = wish.transmit_gbit_h.min(flowing(false));
         let mut loads = [wish.survey_kw, asked_gbit_h * settings.transmit_kwh_per_gbit];
-        let stored_kw = charge_kw * battery.efficiency * battery.efficiency;
         shed(&mut loads, stored_kw + self.spare_kw(id, battery) - fixed_kw);
         let survey = wish.survey * part(loads[0], wish.survey_kw);
         let sent_gbit_h = asked_gbit_h * part(loads[1], asked_gbit_h * settings.transmit_kwh_per_gbit);
@@ -246,9 +251,8 @@ impl Scene<'_> {
         let rates = Rates {
             soc_kwh: (charge_kw * battery.efficiency - load_kw / battery.efficiency).max(-body.soc_kwh / self.hours),
             buffer_gbit: kept_gbit_h,
-            odometer_km: wish.drive_km_h,
+            odometer_km: drive_km_h,
         };
-        let drive_km_h = wish.drive_km_h;
         (rates, Flows::Rover { load_kw, charge_kw, survey, drive_km_h, transmit_gbit_h, spilled_gbit_h })
     }
 
@@ -324,7 +328,8 @@ impl Scene<'_> {
         let mut loads = [asked_kw];
         shed(&mut loads, solar_kw + self.spare_kw(id, battery) - fixed_kw);
         let downlink_gbit_h = asked_gbit_h * part(loads[0], asked_kw);
-        let load_kw = fixed_kw + loads[0];
+        let there_kw = solar_kw + body.soc_kwh * battery.efficiency / self.hours;
+        let load_kw = (fixed_kw + loads[0]).min(there_kw);
 
         let net_kw = solar_kw - load_kw;
         let room_kw = (battery.capacity_kwh - body.soc_kwh).max(0.0) / self.hours;

@@ -271,6 +271,40 @@ fn a_capacity_of_zero_is_flown_like_any_other() {
 }
 
 #[test]
+fn a_rover_without_energy_stands() {
+    let mut world = calm(|scenario| set_battery(scenario, "rover", 2.0));
+    world.command(&id("rover"), always(0, rover(0.0, 1.0, 4.0, 0.0)));
+    world.advance(hour(24.0));
+    let rover = id("rover");
+    let driven_km: f64 = world.history().iter().map(|record| record.assets[&rover].flows.clone()).fold(0.0, driven);
+    let energy_kwh = world.score().assets[&rover].energy_kwh;
+    assert_eq!(soc(&world, "rover"), 0.0);
+    assert!((energy_kwh - 2.0 * 0.95).abs() < 1e-9, "all that the battery held and no more: {energy_kwh}");
+    assert!((1.0..2.0 * 0.95 / 0.4).contains(&driven_km), "{driven_km} km");
+    let Telemetry::Rover(reading) = world.telemetry(&rover).expect("the rover") else { unreachable!() };
+    assert!((reading.odometer_km.value() - driven_km).abs() < 1e-9);
+    assert_eq!(reading.speed_km_h.value(), 0.0);
+}
+
+fn driven(km: f64, flows: Flows) -> f64 {
+    if let Flows::Rover { drive_km_h, .. } = flows { km + drive_km_h } else { km }
+}
+
+#[test]
+fn a_satellite_in_the_dark_uses_what_it_holds_and_no_more() {
+    let mut world = calm(|scenario| {
+        set_battery(scenario, "satellite", 0.9);
+        if let crate::scenario::AssetKind::Satellite { settings, .. } = &mut scenario.assets[2].kind {
+            settings.solar_kw_peak = 0.0;
+        }
+    });
+    world.advance(hour(24.0));
+    let energy_kwh = world.score().assets[&id("satellite")].energy_kwh;
+    assert_eq!(soc(&world, "satellite"), 0.0);
+    assert!((energy_kwh - 0.9 * 0.95).abs() < 1e-9, "{energy_kwh} kWh");
+}
+
+#[test]
 fn sensors_predict_the_end_of_the_step() {
     let mut world = calm(|_| {});
     world.command(&id("habitat"), always(0, habitat(8.0, 0.0, 0.0)));
