@@ -12,6 +12,7 @@ pub mod error;
 pub mod fleet_folder;
 pub mod flight;
 pub mod host;
+mod mission_text;
 pub mod plan_file;
 pub mod recording;
 pub mod replay;

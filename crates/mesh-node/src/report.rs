@@ -25,7 +25,7 @@ pub struct Report {
     /// Whether every assertion holds and the mission ran to its end.
     pub status: Status,
     /// Names the run in every envelope; drawn anew for each.
-    #[serde(with = "mission_text")]
+    #[serde(with = "crate::mission_text")]
     pub mission: MissionId,
     /// The mission was stopped before its end.
     pub interrupted: bool,
@@ -298,25 +298,6 @@ impl Report {
     /// The figures of `asset`.
     pub fn asset(&self, asset: &AssetId) -> Option<&AssetFigures> {
         self.assets.iter().find(|figures| figures.id == *asset)
-    }
-}
-
-/// The mission id as 32 hexadecimal digits.
-mod mission_text {
-    use mesh_model::MissionId;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub fn serialize<S: Serializer>(mission: &MissionId, serializer: S) -> Result<S::Ok, S::Error> {
-        let text: String = mission.0.iter().map(|byte| format!("{byte:02x}")).collect();
-        serializer.serialize_str(&text)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<MissionId, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let digits = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let number = digits.then(|| u128::from_str_radix(&text, 16).ok()).flatten();
-        let number = number.ok_or_else(|| D::Error::custom("a mission is 32 hexadecimal digits"))?;
-        Ok(MissionId(number.to_be_bytes()))
     }
 }
 
