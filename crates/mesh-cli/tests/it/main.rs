@@ -28,12 +28,12 @@ fn bad_scenarios_are_told_with_file_line_and_hint() {
         &edited("\"4 kW\"", "\"14 kW\""),
         &["hungry.toml:34", "`habitat` cannot meet", "kW are missing"],
     );
-    // Only the referee, a central planner, finds this out.
+    // Only the referee, a central planner, finds this out: who looks an hour ahead enters the night unprepared.
     if cfg!(feature = "bench") {
         told(
             "short.toml",
             &edited("horizon_steps = 24", "horizon_steps = 1"),
-            &["short.toml:67:6", "rover cannot meet", "km"],
+            &["short.toml:35:6", "habitat cannot meet", "in the plan from 14:00:00 on", "kW"],
         );
     }
     told("empty.toml", b" \n", &["empty.toml", "is empty", "lunar_base.toml"]);
