@@ -10,6 +10,7 @@ use crate::{durable, program_version};
 use mesh_asset::{Event, Input, Settings};
 use mesh_model::{AssetId, Canonical, Hash, MissionTime, SignedEnvelope};
 use mesh_sim::fleet::{FleetEvent, Host, asset_seed};
+use mesh_sim::lockstep::Shell;
 use mesh_sync::{LogError, LogStore};
 use std::collections::BTreeMap;
 use std::io;
@@ -109,7 +110,7 @@ impl<'a> NodeHost<'a> {
     }
 }
 
-impl Host for NodeHost<'_> {
+impl Shell for NodeHost<'_> {
     type Error = NodeError;
 
     fn sign(&mut self, asset: &AssetId, unsigned: &[u8]) -> Result<[u8; 64], NodeError> {
@@ -125,7 +126,9 @@ impl Host for NodeHost<'_> {
     fn record(&mut self, asset: &AssetId, now: MissionTime, input: &Input) -> Result<(), NodeError> {
         self.store(asset).recording.input(now, &input.encode())
     }
+}
 
+impl Host for NodeHost<'_> {
     fn observe(&mut self, now: MissionTime, event: &FleetEvent<'_>) {
         if self.first_plan.is_none() && matches!(event, FleetEvent::Asset(_, Event::Certified { .. })) {
             self.first_plan = Some(self.began.elapsed());
@@ -142,6 +145,13 @@ impl Host for NodeHost<'_> {
 /// Largest resident memory of this process so far, in bytes; 0 where the system does not tell.
 pub fn peak_memory() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    peak_in(&status).unwrap_or(0)
+}
+
+/// Largest resident memory of the process `pid` so far, in bytes; 0 where the system does not tell, and once it has
+/// ended.
+pub fn peak_memory_of(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     peak_in(&status).unwrap_or(0)
 }
 

@@ -5,6 +5,7 @@
 
 pub mod assess;
 pub mod audit;
+pub mod certificates;
 pub mod chart;
 pub mod disk;
 pub mod durable;
@@ -12,6 +13,7 @@ pub mod error;
 pub mod fleet_folder;
 pub mod flight;
 pub mod host;
+pub mod mesh_plane;
 mod mission_text;
 pub mod plan_file;
 pub mod recording;
@@ -20,6 +22,7 @@ pub mod report;
 pub mod report_page;
 mod retrace;
 pub mod run_folder;
+pub mod supervisor;
 pub mod wording;
 
 pub use audit::Audit;
