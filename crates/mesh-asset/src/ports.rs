@@ -76,8 +76,8 @@ pub enum Output {
     Event(Event),
 }
 
-/// Something worth showing to a person; nothing depends on it.
-#[derive(Debug, Clone, PartialEq)]
+/// Something worth showing to a person; nothing depends on it. Has canonical bytes, to be shown by another process.
+#[derive(Debug, Clone, PartialEq, BorshSerialize, BorshDeserialize)]
 pub enum Event {
     /// The planner opened an epoch.
     Opened {

@@ -3,12 +3,13 @@
 use crate::interrupt::Interrupt;
 use crate::output;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use mesh_adapters::Telemetry;
 use mesh_asset::Event;
 use mesh_model::{AssetId, Epoch, MissionTime};
 use mesh_node::Observer;
 use mesh_sim::fleet::FleetEvent;
 use mesh_sim::journal::LinkChange;
-use mesh_sim::{Scenario, World};
+use mesh_sim::Scenario;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 #[cfg(feature = "bench")]
@@ -83,9 +84,9 @@ impl Progress {
         }
     }
 
-    fn clock(&mut self, now: MissionTime, world: &World) {
+    fn clock(&mut self, now: MissionTime, telemetry: &BTreeMap<AssetId, Telemetry>) {
         for (id, line) in &mut self.assets {
-            line.soc_kwh = world.telemetry(id).map(|telemetry| soc_kwh(&telemetry));
+            line.soc_kwh = telemetry.get(id).map(soc_kwh);
         }
         let Display::Terminal(bars) = &self.display else { return };
         bars.clock.set_position(now.whole_s());
@@ -222,7 +223,7 @@ impl Progress {
 impl Observer for Progress {
     fn observe(&mut self, now: MissionTime, event: &FleetEvent<'_>) {
         match event {
-            FleetEvent::Clock(world) => self.clock(now, world),
+            FleetEvent::Clock(telemetry) => self.clock(now, telemetry),
             FleetEvent::Link(change) => self.link(now, change),
             FleetEvent::Asset(id, event) => self.asset(now, id, event),
             FleetEvent::Refused(..) => {}
@@ -269,8 +270,7 @@ pub fn spinner(message: &'static str) -> ProgressBar {
     spinner
 }
 
-fn soc_kwh(telemetry: &mesh_adapters::Telemetry) -> f64 {
-    use mesh_adapters::Telemetry;
+fn soc_kwh(telemetry: &Telemetry) -> f64 {
     match telemetry {
         Telemetry::Habitat(habitat) => habitat.soc_kwh.value(),
         Telemetry::Rover(rover) => rover.soc_kwh.value(),

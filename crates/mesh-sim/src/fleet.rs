@@ -1,27 +1,20 @@
-//! The whole fleet in one process under the virtual clock: the world moves, links come and go, and every asset gets its
-//! inputs in one fixed order: contact, sensors, messages by (time, sender, frame), timers.
+//! The whole fleet in one process under the virtual clock: the conductor grants tick after tick, every seat takes its
+//! step, and what it sends is put into the inbox of another one.
 //!
 //! What needs a disk, a key or a person is left to a [`Host`]; the assets are the ones that ship.
 
 use crate::almanac::Almanac;
 use crate::journal::{Journal, LinkChange};
-use crate::links::LinkBook;
+use crate::lockstep::{Conductor, Grant, Seat, Shell, Stepped};
 use crate::scenario::Scenario;
 use crate::world::World;
-use mesh_asset::{Asset, AssetState, Event, Input, Misuse, Output, PeerError, Settings};
-use mesh_model::{AssetId, Canonical, Hash, MissionId, MissionTime, SignedEnvelope};
-use std::collections::{BTreeMap, BTreeSet};
+use mesh_adapters::Telemetry;
+use mesh_asset::{AssetState, Event, Misuse, Settings};
+use mesh_model::{AssetId, Canonical, Hash, MissionId, MissionTime};
+use std::collections::{BTreeMap, VecDeque};
 
-/// What the fleet needs from outside. Every call is answered before the next input.
-pub trait Host {
-    /// Why it cannot go on: a full disk, a folder that has vanished.
-    type Error;
-    /// Signs with the asset's key.
-    fn sign(&mut self, asset: &AssetId, unsigned: &[u8]) -> Result<[u8; 64], Self::Error>;
-    /// Puts an entry at the end of the asset's log, durably.
-    fn persist(&mut self, asset: &AssetId, entry: &SignedEnvelope) -> Result<(), Self::Error>;
-    /// Records an input, before anything that it causes is released.
-    fn record(&mut self, asset: &AssetId, now: MissionTime, input: &Input) -> Result<(), Self::Error>;
+/// What a fleet needs from outside.
+pub trait Host: Shell {
     /// Shows what happens.
     fn observe(&mut self, now: MissionTime, event: &FleetEvent<'_>);
     /// Whether somebody wants the mission to stop here.
@@ -35,10 +28,10 @@ pub enum FleetEvent<'a> {
     Asset(&'a AssetId, &'a Event),
     /// A link came up or went down.
     Link(&'a LinkChange),
-    /// An asset refused an input.
-    Refused(&'a AssetId, &'a PeerError),
-    /// The clock moved on to a planning step or to a sensor reading.
-    Clock(&'a World),
+    /// An asset refused an input, and why.
+    Refused(&'a AssetId, &'a str),
+    /// The clock moved on to a sensor reading.
+    Clock(&'a BTreeMap<AssetId, Telemetry>),
 }
 
 /// How a mission went.
@@ -85,29 +78,11 @@ pub fn state_hash(states: &[AssetState], world: &World) -> Hash {
 
 /// A fleet on its mission.
 pub struct Fleet<'a, H: Host> {
-    scenario: &'a Scenario,
     host: &'a mut H,
-    assets: BTreeMap<AssetId, Asset>,
-    world: World,
-    links: LinkBook,
-    seed: u64,
-    now: MissionTime,
-    /// Links that are up, by their place in the scenario.
-    up: BTreeSet<usize>,
-    /// A stretch without a planner: whoever holds that role is cut off.
-    unplanned: Option<(MissionTime, MissionTime)>,
-    /// Messages under way, in the order in which they will be handled.
-    under_way: BTreeMap<Delivery, Vec<u8>>,
+    conductor: Conductor<'a>,
+    seats: BTreeMap<AssetId, Seat>,
+    planner: AssetId,
     journal: Journal,
-}
-
-/// When, to whom and from whom a message comes, and which of the sender's transmissions to that neighbour it is.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Delivery {
-    at: MissionTime,
-    to: AssetId,
-    from: AssetId,
-    frame: u64,
 }
 
 impl<'a, H: Host> Fleet<'a, H> {
@@ -119,213 +94,85 @@ impl<'a, H: Host> Fleet<'a, H> {
         settings: Vec<Settings>,
         host: &'a mut H,
     ) -> Result<Self, Misuse> {
-        let mut assets = BTreeMap::new();
+        let mut seats = BTreeMap::new();
         for settings in settings {
             let id = settings.me.clone();
-            assets.insert(id.clone(), Asset::new(settings, asset_seed(seed, &id), MissionTime::ZERO)?);
+            let own_seed = asset_seed(seed, &id);
+            seats.insert(id, Seat::new(settings, own_seed, seed)?);
         }
-        let journal = Journal::new(assets.keys().cloned().collect(), scenario);
-        Ok(Self {
-            scenario,
-            host,
-            assets,
-            world: World::new(scenario, almanac, seed),
-            links: LinkBook::new(scenario, almanac),
-            seed,
-            now: MissionTime::ZERO,
-            up: BTreeSet::new(),
-            unplanned: None,
-            under_way: BTreeMap::new(),
-            journal,
-        })
+        let journal = Journal::new(seats.keys().cloned().collect(), scenario);
+        let conductor = Conductor::new(scenario, almanac, seed);
+        Ok(Self { host, conductor, seats, planner: scenario.planner.id.clone(), journal })
     }
 
     /// Cuts the planner off from everybody between two times: to see what planning in that stretch is worth.
     pub fn without_planner(mut self, from: MissionTime, until: MissionTime) -> Self {
-        self.unplanned = Some((from, until));
+        self.conductor = self.conductor.with_cut(self.planner.clone(), from, until);
         self
     }
 
     /// Flies the mission to its end, or until the host wants it to stop.
     pub fn fly(mut self) -> Result<FleetOutcome, H::Error> {
-        let end = MissionTime::from_s(u64::from(self.scenario.timing.duration_s));
-        for id in self.members() {
-            self.drain(&id)?;
+        for seat in self.seats.values_mut() {
+            seat.take_up(VecDeque::new(), self.host)?;
         }
         let mut interrupted = false;
         loop {
             self.tick()?;
-            if self.now >= end {
+            if self.conductor.is_last() {
                 break;
             }
             if self.host.stop_requested() {
                 interrupted = true;
                 break;
             }
-            self.now = self.next_tick().min(end);
+            self.conductor.advance();
         }
-        if !interrupted {
-            for id in self.members() {
-                self.give(&id, Input::Close)?;
-            }
-        }
-        self.journal.finish(self.now);
-        let states: Vec<AssetState> = self.assets.values().map(Asset::state).collect();
-        Ok(FleetOutcome {
-            state_hash: state_hash(&states, &self.world),
-            states,
-            world: self.world,
-            journal: self.journal,
-            ended: self.now,
-            interrupted,
-        })
+        let ended = self.conductor.now();
+        self.journal.finish(ended);
+        let states: Vec<AssetState> = self.seats.values().map(|seat| seat.asset().state()).collect();
+        let world = self.conductor.into_world();
+        let state_hash = state_hash(&states, &world);
+        Ok(FleetOutcome { states, world, state_hash, journal: self.journal, ended, interrupted })
     }
 
     /// Everything that is due now.
     fn tick(&mut self) -> Result<(), H::Error> {
-        self.world.advance(self.now);
-        self.change_links()?;
-        if self.is_sensor_time() {
-            self.read_sensors()?;
-        }
-        self.deliver()?;
-        for id in self.members() {
-            if self.assets[&id].next_deadline().is_some_and(|deadline| deadline <= self.now) {
-                self.give(&id, Input::Tick)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn change_links(&mut self) -> Result<(), H::Error> {
-        for (index, link) in self.scenario.links.iter().enumerate() {
-            let cut = self.unplanned.is_some_and(|(from, until)| (from..until).contains(&self.now));
-            let planner = &self.scenario.planner.id;
-            let up = self.links.up(index, self.now) && !(cut && (link.a == *planner || link.b == *planner));
-            if up == self.up.contains(&index) {
-                continue;
-            }
-            if up {
-                self.up.insert(index)
-            } else {
-                self.up.remove(&index)
-            };
-            let change = LinkChange { time: self.now, a: link.a.clone(), b: link.b.clone(), up };
-            self.host.observe(self.now, &FleetEvent::Link(&change));
+        let now = self.conductor.now();
+        let tick = self.conductor.begin();
+        for change in tick.changes {
+            self.host.observe(now, &FleetEvent::Link(&change));
             self.journal.link(change);
-            self.give(&link.a, Input::Link { peer: link.b.clone(), up })?;
-            self.give(&link.b, Input::Link { peer: link.a.clone(), up })?;
+        }
+        if let Some(telemetry) = &tick.telemetry {
+            self.host.observe(now, &FleetEvent::Clock(telemetry));
+        }
+        for (id, grant) in tick.grants {
+            self.step(&id, &grant)?;
         }
         Ok(())
     }
 
-    fn read_sensors(&mut self) -> Result<(), H::Error> {
-        self.host.observe(self.now, &FleetEvent::Clock(&self.world));
-        for asset in &self.scenario.assets {
-            if let Some(telemetry) = self.world.telemetry(&asset.id) {
-                self.give(&asset.id, Input::Telemetry(telemetry))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn deliver(&mut self) -> Result<(), H::Error> {
-        while let Some(first) = self.under_way.first_entry() {
-            if first.key().at > self.now {
-                break;
-            }
-            let (Delivery { to, from, .. }, bytes) = first.remove_entry();
-            self.give(&to, Input::Message { from, bytes })?;
-        }
-        Ok(())
-    }
-
-    /// Hands an asset an input and carries out all that it asks for.
-    fn give(&mut self, id: &AssetId, input: Input) -> Result<(), H::Error> {
-        self.host.record(id, self.now, &input)?;
-        let asset = self.assets.get_mut(id).expect("the scenario names only members, and every member is here");
-        if let Err(refused) = asset.handle(self.now, input) {
-            self.journal.refused(id);
-            self.host.observe(self.now, &FleetEvent::Refused(id, &refused));
-        }
-        self.drain(id)
-    }
-
-    fn drain(&mut self, id: &AssetId) -> Result<(), H::Error> {
-        while let Some(output) = self.assets.get_mut(id).and_then(Asset::poll_output) {
-            match output {
-                Output::Sign { id: request, unsigned } => {
-                    let signature = self.host.sign(id, &unsigned)?;
-                    self.answer(id, Input::Signed { id: request, signature })?;
-                }
-                Output::Persist { id: request, entry } => {
-                    self.host.persist(id, &entry)?;
-                    self.answer(id, Input::Persisted { id: request })?;
-                }
-                Output::Send { to, frame, bytes } => self.send(id, to, frame, bytes),
-                Output::Command(schedule) => self.world.command(id, schedule),
-                Output::Event(event) => {
-                    self.journal.event(self.now, id, &event);
-                    self.host.observe(self.now, &FleetEvent::Asset(id, &event));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The shell's answer to a request; what it leads to stays in the queue that is being drained.
-    fn answer(&mut self, id: &AssetId, input: Input) -> Result<(), H::Error> {
-        self.host.record(id, self.now, &input)?;
-        let asset = self.assets.get_mut(id).expect("only members ask");
-        if let Err(refused) = asset.handle(self.now, input) {
-            self.journal.refused(id);
-            self.host.observe(self.now, &FleetEvent::Refused(id, &refused));
-        }
-        Ok(())
-    }
-
-    /// The link model: a message over a closed link is dropped, one over an open link may be lost, the rest arrive a
-    /// whole number of ticks later.
-    fn send(&mut self, from: &AssetId, to: AssetId, frame: u64, bytes: Vec<u8>) {
-        self.journal.sent(from, bytes.len());
-        let link = self.links.between(from, &to).filter(|index| self.up.contains(index));
-        let Some(index) = link else {
-            self.journal.dropped(from);
-            return;
+    fn step(&mut self, id: &AssetId, grant: &Grant) -> Result<(), H::Error> {
+        let seat = self.seats.get_mut(id).expect("the conductor grants to members, and every member is here");
+        let Stepped::Done(answer, parcels) = seat.step(grant, self.host)? else {
+            unreachable!("what was sent in an earlier tick is in the inbox");
         };
-        if self.links.lost(self.seed, index, from, frame) {
-            self.journal.lost(from);
-            return;
+        self.journal.add_traffic(id, &answer.traffic);
+        for refused in &answer.refused {
+            self.host.observe(grant.now, &FleetEvent::Refused(id, refused));
         }
-        let ticks = u64::from(self.links.delay_ticks(index, self.now));
-        let at = self.now.plus_s(ticks * u64::from(self.scenario.timing.tick_s));
-        self.under_way.insert(Delivery { at, to, from: from.clone(), frame }, bytes);
-    }
-
-    /// Sensors are read at the start, and before each planning at the time it begins.
-    fn is_sensor_time(&self) -> bool {
-        let timing = &self.scenario.timing;
-        let (now, step, lead) = (self.now.whole_s(), u64::from(timing.step_s), u64::from(timing.lead_s));
-        now == 0 || (now + lead) % step == 0
-    }
-
-    /// The next time at which anything is due, on the grid of ticks.
-    fn next_tick(&self) -> MissionTime {
-        let timing = &self.scenario.timing;
-        let (tick, step, lead) = (u64::from(timing.tick_s), u64::from(timing.step_s), u64::from(timing.lead_s));
-        let sensors = MissionTime::from_s(((self.now.whole_s() + lead) / step + 1) * step - lead);
-        let deadline = self.assets.values().filter_map(Asset::next_deadline).min();
-        let delivery = self.under_way.first_key_value().map(|(delivery, _)| delivery.at);
-        let link = self.links.next_change(self.now);
-        let cut =
-            self.unplanned.into_iter().flat_map(|(from, until)| [from, until]).filter(|cut| *cut > self.now).min();
-        let due = [Some(sensors), deadline, delivery, link, cut].into_iter().flatten().min().unwrap_or(sensors);
-        let ticks = due.as_ns().div_ceil(tick * 1_000_000_000);
-        MissionTime::from_s(ticks * tick).max(self.now.plus_s(tick))
-    }
-
-    fn members(&self) -> Vec<AssetId> {
-        self.assets.keys().cloned().collect()
+        for event in &answer.events {
+            self.journal.event(grant.now, id, event);
+            self.host.observe(grant.now, &FleetEvent::Asset(id, event));
+        }
+        self.conductor.answered(id, *answer);
+        for parcel in parcels {
+            if let Some(receiver) = self.seats.get_mut(&parcel.to) {
+                receiver.receive(parcel);
+            }
+        }
+        Ok(())
     }
 }
 

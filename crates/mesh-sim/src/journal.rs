@@ -1,6 +1,7 @@
 //! What happened on a mission, kept for the report: traffic, links, plans, rounds, islandings.
 
 use crate::scenario::Scenario;
+use borsh::{BorshDeserialize, BorshSerialize};
 use mesh_asset::{AdoptedPlan, Event};
 use mesh_model::{AssetId, Certificate, MissionTime};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,7 +20,7 @@ pub struct LinkChange {
 }
 
 /// What one member sent.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Traffic {
     /// Messages handed to neighbours.
     pub messages: u64,
@@ -98,7 +99,8 @@ pub struct Journal {
 }
 
 impl Journal {
-    pub(crate) fn new(members: Vec<AssetId>, scenario: &Scenario) -> Self {
+    /// Nothing has happened yet.
+    pub fn new(members: Vec<AssetId>, scenario: &Scenario) -> Self {
         Self {
             traffic: members.iter().map(|member| (member.clone(), Traffic::default())).collect(),
             links: Vec::new(),
@@ -114,7 +116,8 @@ impl Journal {
         }
     }
 
-    pub(crate) fn link(&mut self, change: LinkChange) {
+    /// A link came up or went down. To be told in order of time.
+    pub fn link(&mut self, change: LinkChange) {
         for (asset, other) in [(&change.a, &change.b), (&change.b, &change.a)] {
             let Some(contacts) = self.contacts.get_mut(asset) else { continue };
             let was_alone = contacts.is_empty();
@@ -138,7 +141,8 @@ impl Journal {
         self.links.push(change);
     }
 
-    pub(crate) fn event(&mut self, now: MissionTime, asset: &AssetId, event: &Event) {
+    /// An asset has shown something.
+    pub fn event(&mut self, now: MissionTime, asset: &AssetId, event: &Event) {
         match event {
             Event::Round { epoch, round, primal, dual, gap } => self.rounds.push(RoundPoint {
                 plan: epoch.plan,
@@ -160,26 +164,18 @@ impl Journal {
         }
     }
 
-    pub(crate) fn sent(&mut self, from: &AssetId, bytes: usize) {
-        let traffic = self.traffic.entry(from.clone()).or_default();
-        traffic.messages += 1;
-        traffic.bytes += bytes as u64;
-    }
-
-    pub(crate) fn dropped(&mut self, from: &AssetId) {
-        self.traffic.entry(from.clone()).or_default().dropped += 1;
-    }
-
-    pub(crate) fn lost(&mut self, from: &AssetId) {
-        self.traffic.entry(from.clone()).or_default().lost += 1;
-    }
-
-    pub(crate) fn refused(&mut self, by: &AssetId) {
-        self.traffic.entry(by.clone()).or_default().refused += 1;
+    /// What a member said in a tick.
+    pub fn add_traffic(&mut self, of: &AssetId, more: &Traffic) {
+        let traffic = self.traffic.entry(of.clone()).or_default();
+        traffic.messages += more.messages;
+        traffic.bytes += more.bytes;
+        traffic.dropped += more.dropped;
+        traffic.lost += more.lost;
+        traffic.refused += more.refused;
     }
 
     /// The mission is over: an islanding that has not ended counts until here.
-    pub(crate) fn finish(&mut self, now: MissionTime) {
+    pub fn finish(&mut self, now: MissionTime) {
         while let Some((asset, from)) = self.islanded.pop_first() {
             self.islandings.push(Islanding { asset, from, until: now });
         }

@@ -5,6 +5,7 @@ mod chance;
 pub mod fleet;
 pub mod journal;
 pub mod links;
+pub mod lockstep;
 pub mod rehearsal;
 pub mod scenario;
 pub mod world;

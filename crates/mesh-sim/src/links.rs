@@ -44,7 +44,7 @@ impl LinkBook {
     /// The members that `member` has a link to which is up, in id order.
     pub fn peers(&self, member: &AssetId, time: MissionTime) -> Vec<AssetId> {
         let up = self.links.iter().filter(|(_, contacts)| holds(contacts, time.whole_s()));
-        let mut peers: Vec<AssetId> = up.filter_map(|(link, _)| other_end(link, member).cloned()).collect();
+        let mut peers: Vec<AssetId> = up.filter_map(|(link, _)| link.other_end(member).cloned()).collect();
         peers.sort();
         peers.dedup();
         peers
@@ -61,7 +61,9 @@ impl LinkBook {
     /// Whether a transmission is lost on link number `link`; `frame` counts those of the sender over this link, so that a
     /// message that is sent again has a new chance.
     pub fn lost(&self, seed: u64, link: usize, sender: &AssetId, frame: u64) -> bool {
-        self.links.get(link).is_none_or(|(link, _)| lost(seed, link, sender, frame))
+        self.links.get(link).is_none_or(|(link, _)| {
+            link.other_end(sender).is_none_or(|receiver| lost(seed, sender, receiver, link.loss, frame))
+        })
     }
 
     /// Ticks that a message sent at `time` over link number `link` is under way; at least 1.
@@ -73,18 +75,10 @@ impl LinkBook {
 }
 
 /// Whether a transmission is lost on an open link: a hash of its place, never a running generator.
-pub fn lost(seed: u64, link: &Link, sender: &AssetId, frame: u64) -> bool {
-    let ends = [link.a.as_str().as_bytes(), link.b.as_str().as_bytes(), sender.as_str().as_bytes()];
-    let parts = [ends[0], ends[1], ends[2], &frame.to_le_bytes()];
-    uniform(seed, "loss", &parts) < link.loss
-}
-
-fn other_end<'a>(link: &'a Link, member: &AssetId) -> Option<&'a AssetId> {
-    match (link.a == *member, link.b == *member) {
-        (true, false) => Some(&link.b),
-        (false, true) => Some(&link.a),
-        _ => None,
-    }
+pub fn lost(seed: u64, sender: &AssetId, receiver: &AssetId, loss: f64, frame: u64) -> bool {
+    let (a, b) = (sender.min(receiver), sender.max(receiver));
+    let parts = [a.as_str().as_bytes(), b.as_str().as_bytes(), sender.as_str().as_bytes(), &frame.to_le_bytes()];
+    uniform(seed, "loss", &parts) < loss
 }
 
 /// Speed of light.

@@ -3,6 +3,7 @@
 
 use crate::almanac::Almanac;
 use crate::fleet::{Fleet, FleetEvent, FleetOutcome, Host, asset_seed, settings};
+use crate::lockstep::Shell;
 use crate::scenario::Scenario;
 use mesh_adapters::Telemetry;
 use mesh_asset::{Input, Misuse};
@@ -41,7 +42,7 @@ impl Rehearsal {
     }
 }
 
-impl Host for Rehearsal {
+impl Shell for Rehearsal {
     type Error = Infallible;
 
     fn sign(&mut self, asset: &AssetId, unsigned: &[u8]) -> Result<[u8; 64], Infallible> {
@@ -59,12 +60,14 @@ impl Host for Rehearsal {
         }
         Ok(())
     }
+}
 
+impl Host for Rehearsal {
     fn observe(&mut self, now: MissionTime, event: &FleetEvent<'_>) {
         if let FleetEvent::Refused(asset, why) = event
             && self.refusals.len() < REFUSALS_KEPT
         {
-            self.refusals.push((now, (*asset).clone(), why.to_string()));
+            self.refusals.push((now, (*asset).clone(), (*why).to_owned()));
         }
     }
 

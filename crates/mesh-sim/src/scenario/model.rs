@@ -203,6 +203,17 @@ pub struct Link {
     pub loss: f64,
 }
 
+impl Link {
+    /// The end that is not `member`; `None` if neither is, or both are.
+    pub fn other_end(&self, member: &AssetId) -> Option<&AssetId> {
+        match (self.a == *member, self.b == *member) {
+            (true, false) => Some(&self.b),
+            (false, true) => Some(&self.a),
+            _ => None,
+        }
+    }
+}
+
 /// What makes a link up.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LinkVia {
