@@ -26,13 +26,15 @@ pub struct Asset {
     sealer: Sealer,
     sync: Sync,
     member: Option<Member>,
-    planner: Option<Planner>,
+    planner: Planner,
     /// The epoch that the asset is in; names what it says.
     epoch: Epoch,
     /// The newest live message of each author and kind: older ones change nothing.
     live_newest: BTreeMap<(AssetId, PayloadKind), u64>,
     /// Transmissions to each neighbour so far.
     frames: BTreeMap<AssetId, u64>,
+    /// The epoch that was put on record as given up last: its holder may also be a member of it.
+    given_up: Option<Epoch>,
     /// Refusals that went on record, at most [`REFUSALS_RECORDED_MAX`].
     refusals: u32,
     outputs: VecDeque<Output>,
@@ -59,17 +61,17 @@ impl Asset {
             roster.insert(member.clone(), key);
         }
         let contract_hash = contract.hash();
-        let sync = mesh_sync::Settings::new(me.clone(), contract.members.clone());
         let mut asset = Self {
             roster: roster.into_iter().collect(),
             expectation: Expectation { fleet: contract.fleet.clone(), mission: *mission, contract: contract_hash },
             sealer: Sealer::new(contract.fleet.clone(), *mission, contract_hash, me.clone(), keys[me].clone()),
-            sync: Sync::new(sync, seed, now),
+            sync: Sync::new(settings.sync(), seed, now),
             member: vehicle.clone().map(|vehicle| Member::new(&settings, vehicle)),
-            planner: (contract.planner == *me).then(|| Planner::new(&settings)),
+            planner: Planner::new(&settings),
             epoch: Epoch { plan: 0, number: 0, opener: contract.planner.clone() },
             live_newest: BTreeMap::new(),
             frames: BTreeMap::new(),
+            given_up: None,
             refusals: 0,
             outputs: VecDeque::new(),
             settings,
@@ -114,18 +116,13 @@ impl Asset {
     /// When the asset wants an [`Input::Tick`], at the latest.
     pub fn next_deadline(&self) -> Option<MissionTime> {
         let member = self.member.as_ref().and_then(Member::next_deadline);
-        let planner = self.planner.as_ref().and_then(Planner::next_deadline);
-        [member, planner, self.sync.next_deadline()].into_iter().flatten().min()
+        [member, self.planner.next_deadline(), self.sync.next_deadline()].into_iter().flatten().min()
     }
 
     /// What the asset has adopted and where it stands.
     pub fn state(&self) -> AssetState {
         let telemetry = self.member.as_ref().and_then(Member::telemetry);
-        let adopted = match (&self.member, &self.planner) {
-            (Some(member), _) => member.adopted(),
-            (None, Some(planner)) => planner.adopted(),
-            (None, None) => unreachable!("new() refuses an asset without a role"),
-        };
+        let adopted = self.member.as_ref().map_or(self.planner.adopted(), Member::adopted);
         adopted.state(&self.settings.me, telemetry)
     }
 
@@ -135,9 +132,8 @@ impl Asset {
     }
 
     fn tick(&mut self, now: MissionTime, effects: &mut Vec<Effect>) {
-        if let Some(planner) = &mut self.planner {
-            planner.tick(now, effects);
-        }
+        self.planner.settle(self.member.as_ref().map_or(0, Member::settled));
+        self.planner.tick(now, effects);
         if let Some(member) = &mut self.member {
             member.tick(now, effects);
         }
@@ -145,9 +141,7 @@ impl Asset {
 
     fn link(&mut self, now: MissionTime, peer: AssetId, up: bool, effects: &mut Vec<Effect>) -> Result<(), PeerError> {
         self.sync.handle(now, mesh_sync::Input::Link { peer: peer.clone(), up }).map_err(PeerError::Log)?;
-        if let Some(planner) = &mut self.planner {
-            planner.link(now, &peer, up, effects);
-        }
+        self.planner.link(now, &peer, up, effects);
         effects.push(Effect::Record(AuditSubject::Contact { peer, up }));
         Ok(())
     }
@@ -188,20 +182,31 @@ impl Asset {
                 let received = mesh_sync::Input::Received { from: from.clone(), entry: verified };
                 self.sync.handle(now, received).map_err(PeerError::Log)
             }
-            Stream::Live => self.live(now, verified, effects),
+            Stream::Live => self.live(now, from, verified, effects),
         }
     }
 
-    /// A live message: the newest of its author and kind wins, and only for as long as it is current.
-    fn live(&mut self, now: MissionTime, verified: Verified, effects: &mut Vec<Effect>) -> Result<(), PeerError> {
+    /// A live message: the newest of its author and kind wins, and only for as long as it is current. What comes back
+    /// to its author is never new.
+    fn live(
+        &mut self,
+        now: MissionTime,
+        from: &AssetId,
+        verified: Verified,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), PeerError> {
         let envelope = verified.envelope();
         let author = envelope.author.clone();
         let stream = (author.clone(), envelope.kind);
         let newest = self.live_newest.get(&stream);
-        if !verified.is_current(now) || newest.is_some_and(|newest| envelope.sequence <= *newest) {
+        let is_own = author == self.settings.me;
+        if is_own || !verified.is_current(now) || newest.is_some_and(|newest| envelope.sequence <= *newest) {
             return Err(PeerError::Stale { author });
         }
         self.live_newest.insert(stream, envelope.sequence);
+        if author == *from {
+            self.planner.hear(now, &author);
+        }
         self.act_live(now, &author, verified.payload().clone(), effects)
     }
 
@@ -212,7 +217,6 @@ impl Asset {
         payload: Payload,
         effects: &mut Vec<Effect>,
     ) -> Result<(), PeerError> {
-        let planner_speaks = *author == self.settings.contract.planner;
         let out_of_role = |what| Err(PeerError::OutOfRole { author: author.clone(), what });
         match payload {
             Payload::Heartbeat(heads) => {
@@ -223,14 +227,14 @@ impl Asset {
                 let want = mesh_sync::Input::Want { from: author.clone(), author: of, first };
                 return self.sync.handle(now, want).map_err(PeerError::Log);
             }
-            Payload::Opening(_) if !planner_speaks => return out_of_role("open an epoch"),
-            Payload::Proposal(..) if !planner_speaks => return out_of_role("pick a candidate"),
-            Payload::Abandon(_) if !planner_speaks => return out_of_role("give an epoch up"),
-            Payload::Report(report) => {
-                if let Some(planner) = &mut self.planner {
-                    planner.report(now, author, report, effects);
-                }
+            Payload::Opening(opening) if !self.may_lead(now, author, &opening.epoch) => {
+                return out_of_role("open an epoch");
             }
+            Payload::Proposal(epoch, _) if !self.may_lead(now, author, &epoch) => {
+                return out_of_role("pick a candidate");
+            }
+            Payload::Abandon(epoch) if !self.may_lead(now, author, &epoch) => return out_of_role("give an epoch up"),
+            Payload::Report(report) => self.planner.report(now, author, report, effects),
             Payload::Delta(_) | Payload::Certificate(_) | Payload::Audit(_) => {
                 return out_of_role("say live what belongs into a log");
             }
@@ -250,6 +254,14 @@ impl Asset {
         Ok(())
     }
 
+    /// Whether `author` may open `epoch`, and say how it goes on: it is its own; and either it holds the planner role as
+    /// this asset sees it, or the epoch is one that this asset has entered, which whoever opened it may bring to its end.
+    fn may_lead(&self, now: MissionTime, author: &AssetId, epoch: &Epoch) -> bool {
+        let entered = || self.member.as_ref().is_some_and(|member| member.is_in(epoch));
+        let is_me = *author == self.settings.me;
+        *author == epoch.opener && (is_me || self.planner.believes(now, author) || entered())
+    }
+
     /// A log entry, exactly once and in its author's order. A stale one is kept, but not acted upon.
     fn act_logged(&mut self, now: MissionTime, entry: &Verified, effects: &mut Vec<Effect>) {
         if !entry.is_current(now) {
@@ -262,11 +274,9 @@ impl Asset {
                 if let Some(member) = self.member.as_mut().filter(|_| envelope.author == self.settings.me) {
                     member.logged(sequence, hash, delta);
                 }
-                if let Some(planner) = &mut self.planner {
-                    planner.delta(now, sequence, hash, delta, effects);
-                }
+                self.planner.delta(now, sequence, hash, delta, effects);
             }
-            Payload::Certificate(certificate) if envelope.author == self.settings.contract.planner => {
+            Payload::Certificate(certificate) if envelope.author == certificate.epoch.opener => {
                 if let Some(member) = &mut self.member {
                     member.certify(certificate, entry.unsigned_hash(), effects);
                 }
@@ -308,7 +318,9 @@ impl Asset {
                     self.log(expires, &Payload::Delta(delta));
                 }
                 Effect::Certify(certificate) => self.log(certificate.window.end(), &Payload::Certificate(certificate)),
+                Effect::GiveUp { epoch, .. } if self.given_up.as_ref() == Some(&epoch) => {}
                 Effect::GiveUp { epoch, rounds } => {
+                    self.given_up = Some(epoch.clone());
                     let sent = self.sealer.sent();
                     self.record(now, AuditSubject::GivenUp { epoch: epoch.clone(), rounds, sent });
                     self.outputs.push_back(Output::Event(Event::GivenUp { epoch, rounds }));

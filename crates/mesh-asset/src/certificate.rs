@@ -12,8 +12,9 @@ pub(crate) type Part = (u64, Hash, PlanDelta);
 /// What is wrong with a certificate.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum CertificateFault {
-    /// The epoch was not opened by the holder of the planner role, or its round is none that a plan can have.
-    #[error("the certificate's epoch or round is not one of the fleet's planner")]
+    /// Nobody in whose turn it could be opened an epoch of that number among these members, or its round is none that a
+    /// plan can have.
+    #[error("the certificate's epoch or round is not one that its opener could open among its members")]
     Epoch,
     /// Members, attestations and deltas do not name the same members of the fleet in id order.
     #[error("the certificate's deltas and attestations do not name the same members")]
@@ -55,7 +56,7 @@ pub enum CertificateFault {
 /// Checks everything about a certificate that can be checked without a LocalProblem and without the members' logs.
 pub fn check_certificate(certificate: &Certificate, contract: &FleetContract) -> Result<(), CertificateFault> {
     let Certificate { epoch, round, .. } = certificate;
-    if epoch.opener != contract.planner || !(1..=contract.rounds_max).contains(round) {
+    if !(1..=contract.rounds_max).contains(round) {
         return Err(CertificateFault::Epoch);
     }
     let members: Vec<&AssetId> = certificate.attestations.iter().map(|attestation| &attestation.asset).collect();
@@ -63,6 +64,9 @@ pub fn check_certificate(certificate: &Certificate, contract: &FleetContract) ->
     let known = members.iter().all(|member| contract.members.contains(member));
     if members != authors || members.is_empty() || !known || !members.is_sorted_by(|a, b| a < b) {
         return Err(CertificateFault::Members);
+    }
+    if !contract.allows(epoch, &members.iter().map(|member| (*member).clone()).collect::<Vec<_>>()) {
+        return Err(CertificateFault::Epoch);
     }
     if certificate.window != plan_window(contract, epoch.plan) {
         return Err(CertificateFault::Window);

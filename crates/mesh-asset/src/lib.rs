@@ -1,8 +1,8 @@
 //! One asset as one state machine.
 //!
 //! [`Asset`] composes the protocol crates: it verifies what arrives, takes part in negotiations (`member`), holds the
-//! planner role if the contract says so (`planner`), keeps the fleet's logs in step, and turns agreed plans into
-//! commands. It owns no clock, disk, socket or key: time comes with every input, and signing, persisting and sending are
+//! planner role when its turn comes (`planner`, `succession`), keeps the fleet's logs in step, and turns agreed plans
+//! into commands. It owns no clock, disk, socket or key: time comes with every input, and signing, persisting and sending are
 //! outputs that the shell carries out. The same inputs in the same order give the same outputs, bit for bit.
 
 mod asset;
@@ -21,6 +21,7 @@ mod settings;
 #[cfg(test)]
 mod shuttle;
 mod state;
+mod succession;
 #[cfg(test)]
 mod vehicles;
 

@@ -79,13 +79,13 @@ impl Member {
         self.telemetry = Some(telemetry);
     }
 
-    /// The planner opens an epoch.
+    /// The holder of the planner role opens an epoch.
     pub(crate) fn open(&mut self, now: MissionTime, opening: Opening, effects: &mut Vec<Effect>) {
         if self.epoch.as_ref().is_some_and(|newest| opening.epoch <= *newest) {
             self.answer_opening(&opening, effects);
             return;
         }
-        if !self.is_sound(&opening) || opening.window.start <= now {
+        if !self.is_sound(&opening) || opening.window.start <= now || self.is_bound_against(&opening.epoch) {
             return;
         }
         // An earlier plan that was offered may be certified without this member having heard of it yet.
@@ -159,7 +159,7 @@ impl Member {
     pub(crate) fn propose(&mut self, epoch: &Epoch, round: u32, effects: &mut Vec<Effect>) {
         if self.offered_epoch() == Some(epoch) {
             // The planner asks again, so the entry must have been lost: say what the log holds, to have it asked for.
-            effects.push(Effect::SayHeads { to: self.settings.contract.planner.clone() });
+            effects.push(Effect::SayHeads { to: epoch.opener.clone() });
             return;
         }
         let Some(negotiation) = self.negotiation.as_mut().filter(|n| n.opening.epoch == *epoch) else { return };
@@ -205,6 +205,17 @@ impl Member {
 
     pub(crate) fn adopted(&self) -> &Adopted {
         &self.adopted
+    }
+
+    /// Whether `epoch` is the one that this member is in, or was in last.
+    pub(crate) fn is_in(&self, epoch: &Epoch) -> bool {
+        self.epoch.as_ref() == Some(epoch)
+    }
+
+    /// The newest re-planning that this member has adopted or offered its part of; 0 if there is none.
+    pub(crate) fn settled(&self) -> u64 {
+        let offered = self.offered_epoch().map_or(0, |epoch| epoch.plan);
+        self.adopted.newest_plan().max(offered)
     }
 
     pub(crate) fn telemetry(&self) -> Option<&Telemetry> {
@@ -268,8 +279,14 @@ impl Member {
         let Opening { epoch, window, members } = opening;
         let known = members.iter().all(|member| contract.members.contains(member));
         let in_order = members.is_sorted_by(|a, b| a < b);
-        let planned = epoch.opener == contract.planner && *window == plan_window(contract, epoch.plan);
+        let planned = contract.allows(epoch, members) && *window == plan_window(contract, epoch.plan);
         planned && known && in_order && members.contains(me)
+    }
+
+    /// A member that has put its name to a part of a plan leaves what becomes of that to the one who asked for it: the
+    /// others may be flying it already. Nobody else re-plans the same window with it.
+    fn is_bound_against(&self, epoch: &Epoch) -> bool {
+        self.offered_epoch().is_some_and(|offered| offered.plan == epoch.plan && offered.opener != epoch.opener)
     }
 
     fn offered_epoch(&self) -> Option<&Epoch> {

@@ -25,7 +25,6 @@ pub(crate) type Saying = (AssetId, Payload);
 
 pub(crate) struct Negotiation {
     pub(crate) opening: Opening,
-    planner: AssetId,
     me: AssetId,
     patience_s: u64,
     rounds_max: u32,
@@ -86,7 +85,6 @@ impl Negotiation {
         Self {
             report: nothing_evaluated(&opening),
             opening,
-            planner: contract.planner.clone(),
             me: me.clone(),
             patience_s,
             rounds_max: contract.rounds_max,
@@ -209,9 +207,9 @@ impl Negotiation {
         Some((delta, schedule))
     }
 
-    /// The newest numbers for the planner, or that there are none yet.
+    /// The newest numbers for the planner, who opened the epoch, or that there are none yet.
     pub(crate) fn say_report(&self, out: &mut Vec<Saying>) {
-        out.push((self.planner.clone(), Payload::Report(self.report.clone())));
+        out.push((self.opening.epoch.opener.clone(), Payload::Report(self.report.clone())));
     }
 
     /// The round that this member is in.

@@ -1,8 +1,11 @@
-//! The planner role: a state machine without private data.
+//! The planner role: a state machine without private data. Every asset has one, which sleeps until its turn comes.
 //!
-//! Before each planning step it opens an epoch among the members that it can reach, sums the norms and bounds that they
+//! Before each planning step the holder of the role opens an epoch among the members that it can reach, sums the norms and bounds that they
 //! report, picks the first candidate that is good enough, and certifies it when every member has logged its part. It
 //! never sees a LocalProblem, and of the flows and prices only those that were agreed.
+//!
+//! Whose turn it is, [`Succession`] knows. Who has the role no more, because somebody before it in line is heard again,
+//! brings the epoch that is open to its end and opens no other.
 
 use crate::certificate::{check_certificate, plan_window};
 use crate::member::Effect;
@@ -10,6 +13,7 @@ use crate::planning::Planning;
 use crate::ports::Event;
 use crate::settings::Settings;
 use crate::state::{Adopted, AdoptedPlan};
+use crate::succession::Succession;
 use mesh_model::{
     AssetId, Certificate, Epoch, Hash, MissionTime, Opening, Payload, PlanDelta, RoundReport, Schedule, Window,
 };
@@ -20,7 +24,8 @@ mod tests;
 
 pub(crate) struct Planner {
     settings: Settings,
-    /// Members in contact with the holder of this role.
+    succession: Succession,
+    /// Members in contact.
     reachable: BTreeSet<AssetId>,
     /// The re-planning that comes next, counted from 1; it covers the window that starts with step number `next_plan`.
     next_plan: u64,
@@ -30,7 +35,9 @@ pub(crate) struct Planner {
 
 impl Planner {
     pub(crate) fn new(settings: &Settings) -> Self {
+        let Settings { me, contract, .. } = settings;
         Self {
+            succession: Succession::new(me.clone(), contract.planner.clone(), settings.sync().heartbeat_s),
             settings: settings.clone(),
             reachable: BTreeSet::new(),
             next_plan: 1,
@@ -41,6 +48,7 @@ impl Planner {
 
     /// Contact with a member was made or lost. A negotiation goes on without a member that is lost.
     pub(crate) fn link(&mut self, now: MissionTime, peer: &AssetId, up: bool, effects: &mut Vec<Effect>) {
+        self.succession.link(now, peer, up);
         if up {
             self.reachable.insert(peer.clone());
         } else {
@@ -49,10 +57,23 @@ impl Planner {
         }
     }
 
+    /// A member in contact said something, whatever it was.
+    pub(crate) fn hear(&mut self, now: MissionTime, author: &AssetId) {
+        self.succession.hear(now, author);
+    }
+
+    /// The asset's own member has adopted re-planning `plan` or put its name to a part of it: nothing is left to open
+    /// about it.
+    pub(crate) fn settle(&mut self, plan: u64) {
+        if self.current.is_none() {
+            self.next_plan = self.next_plan.max(plan.saturating_add(1));
+        }
+    }
+
     pub(crate) fn tick(&mut self, now: MissionTime, effects: &mut Vec<Effect>) {
         let Some(planning) = &mut self.current else {
             self.skip_missed(now);
-            if now >= self.opening_time() {
+            if now >= self.opening_time() && self.succession.holds(now) {
                 self.open(now, effects);
             }
             return;
@@ -72,7 +93,7 @@ impl Planner {
 
     pub(crate) fn next_deadline(&self) -> Option<MissionTime> {
         match &self.current {
-            None => Some(self.opening_time()),
+            None => self.succession.holds_from().map(|from| from.max(self.opening_time())),
             Some(planning) => {
                 let silent = planning.silent_at(self.settings.silence_s());
                 let soonest = planning.repeat.min(planning.opening.window.start);
@@ -120,6 +141,11 @@ impl Planner {
         &self.adopted
     }
 
+    /// Whether this asset takes `claimant` for the holder of the role.
+    pub(crate) fn believes(&self, now: MissionTime, claimant: &AssetId) -> bool {
+        self.succession.believes(now, claimant)
+    }
+
     fn window(&self, plan: u64) -> Window {
         plan_window(&self.settings.contract, plan)
     }
@@ -137,16 +163,22 @@ impl Planner {
         self.next_plan = self.next_plan.max(begun + 1);
     }
 
-    /// A new re-planning among the members in contact; none if there are none.
+    /// A new re-planning among the members in contact; none if there are none. Whoever is before the holder in line is
+    /// silent, or the role would not be the holder's.
     fn open(&mut self, now: MissionTime, effects: &mut Vec<Effect>) {
         let Settings { me, contract, vehicle, .. } = &self.settings;
-        let takes_part =
-            |member: &AssetId| if member == me { vehicle.is_some() } else { self.reachable.contains(member) };
+        let takes_part = |member: &AssetId| {
+            if member == me {
+                return vehicle.is_some();
+            }
+            self.reachable.contains(member) && (*me == contract.planner || (me < member && *member != contract.planner))
+        };
         let members: Vec<AssetId> = contract.members.iter().filter(|member| takes_part(member)).cloned().collect();
+        let number = contract.epoch_numbers(me).map_or(0, |numbers| numbers.start);
         if members.is_empty() {
             self.next_plan += 1;
         } else {
-            self.open_epoch(now, now, 0, members, effects);
+            self.open_epoch(now, now, number, members, effects);
         }
     }
 
@@ -169,8 +201,8 @@ impl Planner {
         self.current = Some(planning);
     }
 
-    /// The same re-planning in a new epoch, among the members that are still there; given up if nobody is. Each time there
-    /// are fewer of them, which bounds the epochs.
+    /// The same re-planning in a new epoch, among the members that are still there; given up if nobody is, or if somebody
+    /// before this asset in line is there again. Each time there are fewer of them, which bounds the epochs.
     fn reopen_without(&mut self, now: MissionTime, gone: &BTreeSet<AssetId>, effects: &mut Vec<Effect>) {
         let Some(planning) = &self.current else { return };
         let Opening { epoch, members, .. } = &planning.opening;
@@ -178,14 +210,15 @@ impl Planner {
         if gone.is_empty() {
             return;
         }
-        if left.is_empty() {
+        let (epoch, began) = (epoch.clone(), planning.began);
+        let next = Epoch { number: epoch.number + 1, ..epoch.clone() };
+        if left.is_empty() || !self.succession.holds(now) || !self.settings.contract.allows(&next, &left) {
             self.abandon(effects);
             return;
         }
         // Whoever is left out need not go on in vain, should it hear this.
-        let (epoch, began) = (epoch.clone(), planning.began);
         effects.extend(gone.into_iter().map(|to| Effect::Say { to, payload: Payload::Abandon(epoch.clone()) }));
-        self.open_epoch(now, began, epoch.number + 1, left, effects);
+        self.open_epoch(now, began, next.number, left, effects);
     }
 
     fn abandon(&mut self, effects: &mut Vec<Effect>) {

@@ -1,5 +1,6 @@
 //! What an asset is told before it starts. Recorded with every run, so it has canonical bytes.
 
+use crate::succession;
 use borsh::{BorshDeserialize, BorshSerialize};
 use mesh_adapters::AdapterSettings;
 use mesh_identity::DidError;
@@ -32,6 +33,13 @@ impl Settings {
     /// How long a member may be silent in a negotiation before it goes on without that member.
     pub(crate) fn silence_s(&self) -> u64 {
         SILENCE_TICKS * u64::from(self.tick_s)
+    }
+
+    /// How the logs are kept in step, and how often members are heard.
+    pub(crate) fn sync(&self) -> mesh_sync::Settings {
+        let mut sync = mesh_sync::Settings::new(self.me.clone(), self.contract.members.clone());
+        sync.heartbeat_s = succession::heartbeat_s(self.contract.step_s, sync.heartbeat_s);
+        sync
     }
 
     /// When a live message sent at `now` is too old to act upon.

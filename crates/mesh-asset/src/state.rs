@@ -60,6 +60,11 @@ impl Adopted {
         self.current = Some(plan);
     }
 
+    /// The number of the plan that was adopted last; 0 if there is none.
+    pub(crate) fn newest_plan(&self) -> u64 {
+        self.current.as_ref().map_or(0, |plan| plan.epoch.plan)
+    }
+
     pub(crate) fn state(&self, asset: &AssetId, telemetry: Option<&Telemetry>) -> AssetState {
         AssetState {
             asset: asset.clone(),

@@ -257,14 +257,17 @@ impl Auditor {
                 }
                 Payload::Audit(record) => {
                     if let AuditSubject::Adopted { epoch, certificate, .. } = &record.subject {
-                        let named = logs.get(&contract.planner).map(|log| certificate_with(log, certificate));
+                        let named = logs.get(&epoch.opener).map(|log| certificate_with(log, certificate));
                         match named {
                             Some(Some(found)) if found.epoch == *epoch => {}
                             Some(Some(_)) => self.find(&file, place, "the certificate adopted is of another epoch"),
                             Some(None) => {
                                 self.find(&file, place, format!("no certificate {certificate} was ever logged"));
                             }
-                            // The planner's log did not stand by itself, which was found already.
+                            None if !contract.members.contains(&epoch.opener) => {
+                                self.find(&file, place, format!("{} is no member and certifies nothing", epoch.opener));
+                            }
+                            // The log of who certified did not stand by itself, which was found already.
                             None => {}
                         }
                     }
@@ -316,10 +319,8 @@ impl Auditor {
                 _ => {}
             }
         }
-        let certified = logs
-            .get(&contract.planner)
-            .map(|log| certificates(log).map(|(_, certificate)| certificate.gap.value()).fold(0.0, f64::max));
-        if certified.is_some_and(|gap| gap != report.plan.certified_gap) {
+        let gaps = logs.values().flat_map(certificates).map(|(_, certificate)| certificate.gap.value());
+        if logs.len() == contract.members.len() && gaps.fold(0.0, f64::max) != report.plan.certified_gap {
             self.find(FILE, None, "its certified gap is not the largest that the certificates give");
         }
     }
@@ -333,8 +334,8 @@ fn certificate_faults(
     contract: &FleetContract,
 ) -> Vec<String> {
     let mut faults = Vec::new();
-    if *author != contract.planner {
-        faults.push(format!("{author} certifies, but the planner is {}", contract.planner));
+    if *author != certificate.epoch.opener {
+        faults.push(format!("{author} certifies an epoch that {} opened", certificate.epoch.opener));
     }
     if let Err(fault) = check_certificate(certificate, contract) {
         faults.push(fault.to_string());
