@@ -20,8 +20,8 @@ use std::time::{Duration, Instant};
 pub(super) enum Order {
     /// Ask the process to end, kill it if it has not within the time, and do not start it again.
     Stop(Duration),
-    /// Kill the process; the policy decides what follows.
-    Kill,
+    /// Kill the process if this incarnation still runs; the policy decides what follows.
+    Kill(u32),
     /// A pipe of this incarnation has been read to its end: it has probably ended.
     Drained(u32),
 }
@@ -223,12 +223,13 @@ impl Keeper {
                     life.pipes_open = life.pipes_open.saturating_sub(1);
                     drained_at = Some(Instant::now());
                 }
-                Ok(Order::Kill) => {
+                Ok(Order::Kill(incarnation)) if incarnation == life.incarnation => {
                     let _ = life.child.kill();
                     killed_at = Some(Instant::now());
                 }
                 Ok(Order::Stop(grace)) => self.ask(life, grace),
-                Ok(Order::Drained(_)) | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+                Ok(Order::Drained(_) | Order::Kill(_))
+                | Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
             }
         }
     }
@@ -274,7 +275,7 @@ impl Keeper {
             match self.orders.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(Order::Drained(incarnation)) if incarnation == life.incarnation => life.pipes_open -= 1,
                 Ok(Order::Stop(grace)) => self.stop_within(grace),
-                Ok(Order::Drained(_) | Order::Kill) => {}
+                Ok(Order::Drained(_) | Order::Kill(_)) => {}
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return,
             }
         }
@@ -286,7 +287,7 @@ impl Keeper {
         while self.stop_by.is_none() {
             match self.orders.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(Order::Stop(grace)) => self.stop_within(grace),
-                Ok(Order::Drained(_) | Order::Kill) => {}
+                Ok(Order::Drained(_) | Order::Kill(_)) => {}
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return true,
             }
         }

@@ -156,7 +156,10 @@ impl Supervisor {
 
     /// Kills a process that hangs. It is started again as if it had died by itself.
     pub fn kill(&self, name: &str) {
-        self.order(name, Order::Kill);
+        if let Some(process) = self.processes.get(name) {
+            let incarnation = locked(&process.status).incarnation;
+            self.order(name, Order::Kill(incarnation));
+        }
     }
 
     /// The number under which the operating system knows a process, while it runs.
