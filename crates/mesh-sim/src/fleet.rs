@@ -6,6 +6,7 @@
 use crate::almanac::Almanac;
 use crate::journal::{Journal, LinkChange};
 use crate::lockstep::{Conductor, Grant, Seat, Shell, Stepped};
+use crate::partition::Partition;
 use crate::scenario::Scenario;
 use crate::world::World;
 use mesh_adapters::Telemetry;
@@ -81,7 +82,6 @@ pub struct Fleet<'a, H: Host> {
     host: &'a mut H,
     conductor: Conductor<'a>,
     seats: BTreeMap<AssetId, Seat>,
-    planner: AssetId,
     journal: Journal,
 }
 
@@ -102,13 +102,19 @@ impl<'a, H: Host> Fleet<'a, H> {
         }
         let journal = Journal::new(seats.keys().cloned().collect(), scenario);
         let conductor = Conductor::new(scenario, almanac, seed);
-        Ok(Self { host, conductor, seats, planner: scenario.planner.id.clone(), journal })
+        Ok(Self { host, conductor, seats, journal })
     }
 
-    /// Cuts the planner off from everybody between two times: to see what planning in that stretch is worth.
-    pub fn without_planner(mut self, from: MissionTime, until: MissionTime) -> Self {
-        self.conductor = self.conductor.with_cut(self.planner.clone(), from, until);
+    /// Lets the fleet fall apart for a while.
+    pub fn with_partition(mut self, partition: Partition) -> Self {
+        self.conductor = self.conductor.with_partition(partition);
         self
+    }
+
+    /// Leaves everybody alone between two times, to see what planning in that stretch is worth: were only the planner cut
+    /// off, another would take its role, and who is alone takes none.
+    pub fn without_planner(self, from: MissionTime, until: MissionTime) -> Self {
+        self.with_partition(Partition::of_all(from, until))
     }
 
     /// Flies the mission to its end, or until the host wants it to stop.

@@ -4,6 +4,7 @@
 use crate::almanac::Almanac;
 use crate::fleet::{Fleet, FleetEvent, FleetOutcome, Host, asset_seed, settings};
 use crate::lockstep::Shell;
+use crate::partition::Partition;
 use crate::scenario::Scenario;
 use mesh_adapters::Telemetry;
 use mesh_asset::{Input, Misuse};
@@ -81,7 +82,7 @@ pub fn rehearse(scenario: &Scenario, seed: u64) -> Result<(FleetOutcome, Rehears
     rehearse_with(scenario, seed, |fleet| fleet)
 }
 
-/// The same, with the planner cut off between two times.
+/// The same, with nobody to hold the planner role between two times: everybody is alone.
 pub fn rehearse_without_planner(
     scenario: &Scenario,
     seed: u64,
@@ -89,6 +90,15 @@ pub fn rehearse_without_planner(
     until: MissionTime,
 ) -> Result<(FleetOutcome, Rehearsal), Misuse> {
     rehearse_with(scenario, seed, |fleet| fleet.without_planner(from, until))
+}
+
+/// The same, with a fleet that falls apart for a while, or several times.
+pub fn rehearse_partitioned(
+    scenario: &Scenario,
+    seed: u64,
+    partitions: &[Partition],
+) -> Result<(FleetOutcome, Rehearsal), Misuse> {
+    rehearse_with(scenario, seed, |fleet| partitions.iter().cloned().fold(fleet, Fleet::with_partition))
 }
 
 fn rehearse_with(

@@ -4,7 +4,8 @@ use super::{Answer, Channel, Contact, Grant, Sent};
 use crate::almanac::Almanac;
 use crate::journal::LinkChange;
 use crate::links::LinkBook;
-use crate::scenario::Scenario;
+use crate::partition::Partition;
+use crate::scenario::{Link, Scenario};
 use crate::world::World;
 use mesh_adapters::Telemetry;
 use mesh_model::{AssetId, MissionTime};
@@ -22,8 +23,8 @@ pub struct Conductor<'a> {
     up: BTreeSet<usize>,
     /// Grants of this tick that are not answered yet.
     open: BTreeMap<AssetId, Grant>,
-    /// A stretch in which one member is cut off from all others.
-    cut: Option<Cut>,
+    /// Stretches in which the fleet falls apart.
+    partitions: Vec<Partition>,
     /// Whether assets wait for the messages that are due.
     is_strict: bool,
 }
@@ -54,12 +55,6 @@ struct Place {
     due: BTreeMap<MissionTime, BTreeSet<(AssetId, u64)>>,
 }
 
-struct Cut {
-    asset: AssetId,
-    from: MissionTime,
-    until: MissionTime,
-}
-
 impl<'a> Conductor<'a> {
     /// A fleet at the start of its mission.
     pub fn new(scenario: &'a Scenario, almanac: &Almanac, seed: u64) -> Self {
@@ -73,7 +68,7 @@ impl<'a> Conductor<'a> {
             assets: scenario.contract().members.into_iter().map(place).collect(),
             up: BTreeSet::new(),
             open: BTreeMap::new(),
-            cut: None,
+            partitions: Vec::new(),
             is_strict: true,
         }
     }
@@ -84,9 +79,9 @@ impl<'a> Conductor<'a> {
         self
     }
 
-    /// Cuts one member off from all others between two times.
-    pub fn with_cut(mut self, asset: AssetId, from: MissionTime, until: MissionTime) -> Self {
-        self.cut = Some(Cut { asset, from, until });
+    /// Lets the fleet fall apart for a while.
+    pub fn with_partition(mut self, partition: Partition) -> Self {
+        self.partitions.push(partition);
         self
     }
 
@@ -199,7 +194,8 @@ impl<'a> Conductor<'a> {
         let asked = present.clone().filter_map(|place| place.deadline).min();
         let delivery = present.filter_map(|place| place.due.first_key_value()).map(|(at, _)| *at).min();
         let link = self.links.next_change(self.now);
-        let cut = self.cut.iter().flat_map(|cut| [cut.from, cut.until]).filter(|time| *time > self.now).min();
+        let cuts = self.partitions.iter().flat_map(|partition| [partition.from, partition.until]);
+        let cut = cuts.filter(|time| *time > self.now).min();
         let due = [Some(sensors), asked, delivery, link, cut].into_iter().flatten().min().unwrap_or(sensors);
         let ticks = due.as_ns().div_ceil(tick * 1_000_000_000);
         self.now = MissionTime::from_s(ticks * tick).max(self.now.plus_s(tick)).min(self.end);
@@ -219,7 +215,7 @@ impl<'a> Conductor<'a> {
             return None;
         }
         let due = due.into_iter().collect();
-        let channels = self.channels(member);
+        let channels = self.channels(member, &contacts);
         Some(Grant { now: self.now, contacts, channels, telemetry, due, is_strict: self.is_strict, is_last })
     }
 
@@ -247,21 +243,24 @@ impl<'a> Conductor<'a> {
         news
     }
 
-    fn channels(&self, member: &AssetId) -> Vec<Channel> {
-        let channel = |index: &usize| {
-            let link = &self.scenario.links[*index];
-            let peer = link.other_end(member)?.clone();
-            Some(Channel { peer, delay_ticks: self.links.delay_ticks(*index, self.now), loss: link.loss })
+    /// An asset's links that are up, or go down now: what it says before it is told so still goes over them.
+    fn channels(&self, member: &AssetId, news: &[Contact]) -> Vec<Channel> {
+        let channel = |(index, link): (usize, &Link)| {
+            let peer = link.other_end(member)?;
+            let is_closing = news.iter().any(|contact| contact.peer == *peer && !contact.up);
+            (is_closing || self.up.contains(&index)).then(|| Channel {
+                peer: peer.clone(),
+                delay_ticks: self.links.delay_ticks(index, self.now),
+                loss: link.loss,
+            })
         };
-        self.up.iter().filter_map(channel).collect()
+        self.scenario.links.iter().enumerate().filter_map(channel).collect()
     }
 
     fn change_links(&mut self) -> Vec<LinkChange> {
         let mut changes = Vec::new();
         for (index, link) in self.scenario.links.iter().enumerate() {
-            let is_cut = self.cut.as_ref().is_some_and(|cut| {
-                (cut.from..cut.until).contains(&self.now) && (link.a == cut.asset || link.b == cut.asset)
-            });
+            let is_cut = self.partitions.iter().any(|partition| partition.cuts(link, self.now));
             let up = self.links.up(index, self.now)
                 && !is_cut
                 && [&link.a, &link.b].into_iter().all(|end| self.is_present(end));
