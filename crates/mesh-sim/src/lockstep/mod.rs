@@ -41,7 +41,7 @@ pub struct Grant {
     pub now: MissionTime,
     /// Contacts made and lost, in the order of the scenario's links.
     pub contacts: Vec<Contact>,
-    /// Its own links that are up.
+    /// Its own links that are up, or go down now.
     pub channels: Vec<Channel>,
     /// What its sensors say, when they are read.
     pub telemetry: Option<Telemetry>,
@@ -62,7 +62,7 @@ pub struct Contact {
     pub up: bool,
 }
 
-/// One direction of a link that is up.
+/// One direction of a link.
 #[derive(Debug, Clone, PartialEq, BorshSerialize, BorshDeserialize)]
 pub struct Channel {
     /// The other end.
