@@ -7,6 +7,7 @@
 //! plan.json        the plans that were agreed
 //! report.json      what happened, for programs
 //! report.html      what happened, for people
+//! trace/NAME.jsonl what each process noted while it worked
 //! ```
 
 use crate::durable;
@@ -113,6 +114,11 @@ impl RunFolder {
         self.path.join("report.html")
     }
 
+    /// What the process `name` noted. The folder is made with the first such file.
+    pub fn trace(&self, name: &str) -> PathBuf {
+        self.path.join("trace").join(format!("{name}.jsonl"))
+    }
+
     fn fill(path: &Path, scenario_text: &str) -> Result<Self, NodeError> {
         let run = Self { path: path.to_owned() };
         for folder in [run.logs(), run.recordings()] {
@@ -179,7 +185,7 @@ mod tests {
         let run = RunFolder { path: PathBuf::from("run") };
         let asset = AssetId::new("rover").expect("a good name");
         assert!(run.log(&asset).starts_with("run/logs"));
-        for path in [run.scenario(), run.recording(&asset), run.plan(), run.report(), run.report_page()] {
+        for path in [run.scenario(), run.recording(&asset), run.plan(), run.report(), run.report_page(), run.trace("run")] {
             assert!(!path.to_string_lossy().contains("log"), "{}", path.display());
         }
     }
