@@ -4,6 +4,7 @@ use mesh_model::AssetId;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use time::OffsetDateTime;
 
 /// Why the shell could not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +23,28 @@ pub enum NodeError {
     #[error("the operating system gives no random bytes: {why}")]
     NoEntropy {
         /// What it said.
+        why: String,
+    },
+    /// A certificate could not be made.
+    #[error("cannot issue a certificate to {asset}: {why}")]
+    NotIssued {
+        /// To whom.
+        asset: AssetId,
+        /// What the library said.
+        why: String,
+    },
+    /// The mesh plane does not come up where it should listen.
+    #[error("cannot listen on {endpoint}: {source}")]
+    NotListening {
+        /// Where it should.
+        endpoint: String,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The mesh plane does not come up.
+    #[error("the mesh plane does not open: {why}")]
+    NoMeshPlane {
+        /// What Zenoh said.
         why: String,
     },
     /// Nothing says where the fleets live.
@@ -111,6 +134,45 @@ pub enum Fault {
         /// The public key in fleet.toml.
         expected: String,
     },
+    /// A fleet folder was opened for somebody who is not in it.
+    #[error("{asset} is not a member of this fleet")]
+    NotAMember {
+        /// Who is not.
+        asset: AssetId,
+    },
+    /// A certificate has ended.
+    #[error("the {what} expired on {}", Utc(since))]
+    Expired {
+        /// Whose certificate it is.
+        what: &'static str,
+        /// When it ended.
+        since: OffsetDateTime,
+    },
+    /// A certificate begins later.
+    #[error("the {what} is not valid before {}", Utc(from))]
+    NotYetValid {
+        /// Whose certificate it is.
+        what: &'static str,
+        /// When it begins.
+        from: OffsetDateTime,
+    },
+    /// A certificate that the fleet's authority has not signed.
+    #[error("this certificate was issued by another authority ({found})")]
+    ForeignIssuer {
+        /// Who is named as its issuer.
+        found: String,
+    },
+    /// The certificate of somebody else.
+    #[error("this is the certificate of {found:?}, not of {expected}")]
+    OtherSubject {
+        /// Whose it is.
+        found: String,
+        /// Whose it should be.
+        expected: AssetId,
+    },
+    /// The private key belongs to another certificate.
+    #[error("this private key does not belong to the certificate beside it")]
+    OtherKeyThanCertified,
     /// A recording does not hold what it should, or its checksums do not agree with its content.
     #[error("record {record}: {why}")]
     DamagedRecord {
@@ -145,7 +207,17 @@ impl NodeError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Refused { source, action, .. } => refusal_hint(source.kind(), action).map(str::to_owned),
-            Self::NoEntropy { .. } => None,
+            Self::NoEntropy { .. } | Self::NotIssued { .. } | Self::NoMeshPlane { .. } => None,
+            Self::NotListening { source, .. } => Some(
+                match source.kind() {
+                    io::ErrorKind::AddrInUse => {
+                        "another program listens there, perhaps another run: end it, or give the asset another endpoint \
+                         in fleet.toml (tls/127.0.0.1:0 takes a free port at each run)"
+                    }
+                    _ => "correct the endpoint in fleet.toml: it names a host and port of this machine",
+                }
+                .to_owned(),
+            ),
             Self::NoHome => Some("name the folder with --fleet, or set COSMOSMESH_HOME".to_owned()),
             Self::Unfit { path, fault } => fault.hint(path),
         }
@@ -186,7 +258,22 @@ impl Fault {
                                                        compare with; `cosmosmesh audit verify` still checks the logs"
                     .to_owned()
             }
+            Self::Missing { what: "certificate" | "certificate authority" | "private key of the certificate" } => {
+                "`cosmosmesh run` issues what is missing where the fleet's authority is; a robot gets ca/ca.pem and its own \
+                 two files under tls/ from there"
+                    .to_owned()
+            }
+            Self::Missing { what: "private key of the certificate authority" } => {
+                "renew the certificates on the machine that made this fleet, and copy ca/ca.pem and tls/ from there".to_owned()
+            }
             Self::Missing { .. } => "name the folder that `cosmosmesh run` wrote".to_owned(),
+            Self::NotAMember { .. } => "name one of the assets in fleet.toml".to_owned(),
+            Self::NotYetValid { .. } => "set the clock of this machine, or let a run renew it: `cosmosmesh run` does so".to_owned(),
+            Self::Expired { .. } | Self::ForeignIssuer { .. } | Self::OtherSubject { .. } | Self::OtherKeyThanCertified => {
+                "`cosmosmesh run` renews certificates where the fleet's authority is; a robot gets ca/ca.pem and its own \
+                 two files under tls/ from there"
+                    .to_owned()
+            }
             Self::NotEmpty => "name a new folder with --out, or leave --out away".to_owned(),
             Self::NotAFleet { .. } => "name an empty or a new folder with --fleet".to_owned(),
             Self::OtherFleet { found, .. } => {
@@ -215,6 +302,18 @@ impl Fault {
 
 /// What a run without a report lacks.
 pub(crate) const MISSING_REPORT: &str = "report of this run";
+
+/// A time as people read it.
+struct Utc<'a>(&'a OffsetDateTime);
+
+impl fmt::Display for Utc<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(time) = self;
+        let (year, month, day) = time.to_calendar_date();
+        let (hour, minute, second) = time.to_hms();
+        write!(f, "{year:04}-{:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC", u8::from(month))
+    }
+}
 
 struct MemberDifference<'a>(&'a [AssetId], &'a [AssetId]);
 

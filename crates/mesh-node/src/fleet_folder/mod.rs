@@ -1,24 +1,33 @@
-//! The fleet folder: who is in the fleet, their public keys, and a private key for each member flown from this machine.
+//! The fleet folder: who is in the fleet, their public keys, and the private keys of the members flown from this machine.
 //!
 //! It lives outside the repository and outlives the runs. `fleet.toml` is written last: a folder without it was never
-//! finished, and making it again takes up the keys that are there already. Nothing here is ever overwritten.
+//! finished, and making it again takes up the keys that are there already. Nothing here is ever overwritten, except
+//! certificates by their successors.
 
+mod endpoint;
+mod file;
+
+pub use endpoint::{Endpoint, EndpointError};
+pub use file::{FleetFile, Member};
+
+use crate::certificates::{self, AUTHORITY_NAME, Identity, TLS_NAME};
 use crate::durable;
 use crate::error::{Fault, NodeError};
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, KeypairBytes};
-use mesh_identity::{PublicKey, Roster, SecretKey};
+use file::FILE_NAME;
+use mesh_identity::SecretKey;
 use mesh_model::{AssetId, FleetId};
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-/// A fleet whose members are flown from this machine.
+/// A fleet of which one or all members are flown from this machine.
 pub struct FleetFolder {
     path: PathBuf,
     file: FleetFile,
-    /// One key a member of `file`, each checked against its public key.
+    /// Keys of members in `file`, each checked against its public key.
     keys: BTreeMap<AssetId, SecretKey>,
 }
 
@@ -30,8 +39,32 @@ impl FleetFolder {
         }
         let file = FleetFile::read(path)?;
         file.check_serves(path, name, members)?;
-        let keys = read_keys(path, &file)?;
+        let keys = read_keys(path, &file, file.members.keys())?;
         Ok(Self { path: path.to_owned(), file, keys })
+    }
+
+    /// Opens the folder at `path` for `asset` alone, which is to open links from here: a robot's folder holds `fleet.toml`,
+    /// the authority's certificate, and of private keys its own two. Nothing else is read.
+    pub fn open_for(path: &Path, asset: &AssetId) -> Result<Self, NodeError> {
+        let file = FleetFile::read(path)?;
+        if !file.members.contains_key(asset) {
+            return Err(NodeError::unfit(path, Fault::NotAMember { asset: asset.clone() }));
+        }
+        let keys = read_keys(path, &file, [asset])?;
+        let folder = Self { path: path.to_owned(), file, keys };
+        folder.identity(asset, SystemTime::now())?;
+        Ok(folder)
+    }
+
+    /// Issues certificates to those whose own are missing, not valid at `now` or about to end, in a fleet whose members are
+    /// out of contact for up to `contact_gap_s` seconds. Returns to whom. Needs the authority's private key only then.
+    pub fn renew(&self, now: SystemTime, contact_gap_s: u64) -> Result<Vec<AssetId>, NodeError> {
+        certificates::renew(&self.path, &self.file, contact_gap_s, now)
+    }
+
+    /// What `asset` opens its links with, if that is valid at `now`.
+    pub fn identity(&self, asset: &AssetId, now: SystemTime) -> Result<Identity, NodeError> {
+        certificates::identity(&self.path, &self.file, asset, now)
     }
 
     /// Where it is.
@@ -44,58 +77,9 @@ impl FleetFolder {
         &self.file
     }
 
-    /// The private key of `asset`; `None` when it is no member.
+    /// The private key of `asset`; `None` when it is no member, or the folder was opened for another one.
     pub fn key(&self, asset: &AssetId) -> Option<&SecretKey> {
         self.keys.get(asset)
-    }
-}
-
-/// `fleet.toml`: the public half of a fleet, all that is needed to verify what its members signed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FleetFile {
-    /// The fleet's name, which is its scenario's.
-    pub name: FleetId,
-    /// The members.
-    pub members: BTreeMap<AssetId, Member>,
-}
-
-/// What is known publicly about a member.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member {
-    /// What its signatures are checked with.
-    pub public_key: PublicKey,
-    /// Where it is reached.
-    pub endpoint: String,
-}
-
-impl FleetFile {
-    /// Reads `fleet.toml` in the fleet folder at `path`.
-    pub fn read(path: &Path) -> Result<Self, NodeError> {
-        let file = path.join(FILE_NAME);
-        if !file_exists(&file)? {
-            return Err(NodeError::unfit(path, Fault::Missing { what: "fleet.toml" }));
-        }
-        let text = durable::read_text(&file)?;
-        parse(&text).map_err(|why| NodeError::unfit(&file, Fault::Malformed { expected: "a fleet file", why }))
-    }
-
-    /// The members and their public keys.
-    pub fn roster(&self) -> Roster {
-        self.members.iter().map(|(id, member)| (id.clone(), member.public_key)).collect()
-    }
-
-    /// Whether this, read from the folder at `path`, is the fleet `name` with exactly the members `expected`.
-    pub fn check_serves(&self, path: &Path, name: &FleetId, expected: &[AssetId]) -> Result<(), NodeError> {
-        if self.name != *name {
-            let (found, expected) = (self.name.to_string(), name.to_string());
-            return Err(NodeError::unfit(path, Fault::OtherFleet { found, expected }));
-        }
-        let new: Vec<_> = expected.iter().filter(|id| !self.members.contains_key(id)).cloned().collect();
-        let gone: Vec<_> = self.members.keys().filter(|id| !expected.contains(id)).cloned().collect();
-        if new.is_empty() && gone.is_empty() {
-            return Ok(());
-        }
-        Err(NodeError::unfit(path, Fault::OtherMembers { new, gone }))
     }
 }
 
@@ -110,58 +94,22 @@ pub fn location(explicit: Option<&Path>, scenario: &FleetId) -> Result<PathBuf, 
     home.map(|home| home.join("fleets").join(scenario.as_str())).ok_or(NodeError::NoHome)
 }
 
-/// `fleet.toml` as it is written.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FleetToml {
-    version: u32,
-    name: FleetId,
-    #[serde(rename = "asset")]
-    assets: Vec<AssetToml>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AssetToml {
-    id: AssetId,
-    public_key: PublicKey,
-    endpoint: String,
-}
-
-fn parse(text: &str) -> Result<FleetFile, String> {
-    let raw: FleetToml = toml::from_str(text).map_err(|why| why.to_string())?;
-    if raw.version != FILE_VERSION {
-        return Err(Fault::OtherVersion { found: raw.version, expected: FILE_VERSION }.to_string());
-    }
-    let mut members = BTreeMap::new();
-    for asset in raw.assets {
-        let member = Member { public_key: asset.public_key, endpoint: asset.endpoint };
-        if members.insert(asset.id.clone(), member).is_some() {
-            return Err(format!("the asset {} stands there twice", asset.id));
-        }
-    }
-    Ok(FleetFile { name: raw.name, members })
-}
-
 fn create(path: &Path, name: &FleetId, members: &[AssetId]) -> Result<(), NodeError> {
     create_private_folder(path)?;
     refuse_strangers(path)?;
     let keys = path.join(KEYS_NAME);
     create_private_folder(&keys)?;
-    let mut assets = Vec::new();
+    let mut public = BTreeMap::new();
     for id in members {
         let file = key_path(path, id);
         if !file_exists(&file)? {
             // When another process makes the same fleet at this moment, the first key stays and both read it back.
             durable::create_private_file(&file, drawn_key()?.as_bytes())?;
         }
-        let public_key = read_key(&file)?.public();
-        assets.push(AssetToml { id: id.clone(), public_key, endpoint: IN_PROCESS.to_owned() });
+        public.insert(id.clone(), read_key(&file)?.public());
     }
-    assets.sort_by(|a, b| a.id.cmp(&b.id));
-    let body = toml::to_string(&FleetToml { version: FILE_VERSION, name: name.clone(), assets })
-        .expect("names and texts have a TOML form");
-    durable::replace_file(&path.join(FILE_NAME), format!("{HEADER}{body}").as_bytes())
+    certificates::create_authority(path, name)?;
+    durable::replace_file(&path.join(FILE_NAME), file::text_of(name, &public).as_bytes())
 }
 
 /// A folder that becomes a fleet is empty, but for the keys of an earlier attempt.
@@ -169,7 +117,8 @@ fn refuse_strangers(path: &Path) -> Result<(), NodeError> {
     for entry in fs::read_dir(path).map_err(NodeError::refused("read", path))? {
         let name = entry.map_err(NodeError::refused("read", path))?.file_name();
         // Another process that makes the same fleet has its temporary file here, or is already done.
-        let expected = name == KEYS_NAME || name == FILE_NAME || name.to_string_lossy().starts_with(".tmp");
+        let ours = [KEYS_NAME, FILE_NAME, AUTHORITY_NAME, TLS_NAME];
+        let expected = ours.iter().any(|known| name == *known) || name.to_string_lossy().starts_with(".tmp");
         if !expected {
             let found = name.to_string_lossy().into_owned();
             return Err(NodeError::unfit(path, Fault::NotAFleet { found }));
@@ -188,10 +137,16 @@ fn drawn_key() -> Result<String, NodeError> {
     Ok(pem.to_string())
 }
 
-fn read_keys(path: &Path, file: &FleetFile) -> Result<BTreeMap<AssetId, SecretKey>, NodeError> {
+/// The keys of `ids`, which are members in `file`.
+fn read_keys<'a>(
+    path: &Path,
+    file: &FleetFile,
+    ids: impl IntoIterator<Item = &'a AssetId>,
+) -> Result<BTreeMap<AssetId, SecretKey>, NodeError> {
     check_private(&path.join(KEYS_NAME), 0o700)?;
     let mut keys = BTreeMap::new();
-    for (id, member) in &file.members {
+    for id in ids {
+        let member = &file.members[id];
         let key_file = key_path(path, id);
         let key = read_key(&key_file)?;
         let found = key.public();
@@ -221,23 +176,23 @@ fn key_path(fleet: &Path, id: &AssetId) -> PathBuf {
     fleet.join(KEYS_NAME).join(format!("{id}.key"))
 }
 
-fn file_exists(path: &Path) -> Result<bool, NodeError> {
+pub(crate) fn file_exists(path: &Path) -> Result<bool, NodeError> {
     path.try_exists().map_err(NodeError::refused("read", path))
 }
 
 #[cfg(unix)]
-fn create_private_folder(path: &Path) -> Result<(), NodeError> {
+pub(crate) fn create_private_folder(path: &Path) -> Result<(), NodeError> {
     use std::os::unix::fs::DirBuilderExt;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(NodeError::refused("create", path))
 }
 
 #[cfg(not(unix))]
-fn create_private_folder(path: &Path) -> Result<(), NodeError> {
+pub(crate) fn create_private_folder(path: &Path) -> Result<(), NodeError> {
     fs::create_dir_all(path).map_err(NodeError::refused("create", path))
 }
 
 #[cfg(unix)]
-fn check_private(path: &Path, expected: u32) -> Result<(), NodeError> {
+pub(crate) fn check_private(path: &Path, expected: u32) -> Result<(), NodeError> {
     use std::os::unix::fs::PermissionsExt;
     let mode = fs::metadata(path).map_err(NodeError::refused("read", path))?.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
@@ -247,16 +202,11 @@ fn check_private(path: &Path, expected: u32) -> Result<(), NodeError> {
 }
 
 #[cfg(not(unix))]
-fn check_private(_: &Path, _: u32) -> Result<(), NodeError> {
+pub(crate) fn check_private(_: &Path, _: u32) -> Result<(), NodeError> {
     Ok(())
 }
 
-const FILE_NAME: &str = "fleet.toml";
-const FILE_VERSION: u32 = 1;
 const KEYS_NAME: &str = "keys";
-const IN_PROCESS: &str = "in-process";
-const HEADER: &str = "# A CosmosMesh fleet: its members and their public keys. Share this file with whoever is to verify what\n\
-                      # they signed. The private keys are beside it under keys/; keep those to yourself.\n\n";
 
 #[cfg(test)]
 mod tests {
@@ -343,13 +293,5 @@ mod tests {
         let folder = FleetFolder::open_or_create(&path, &name(), &ids(&["habitat", "rover"])).expect("makes it again");
         let habitat = &ids(&["habitat"])[0];
         assert_eq!(folder.file().members[habitat], before.members[habitat]);
-    }
-
-    #[test]
-    fn a_fleet_file_with_an_unknown_key_or_a_bad_public_key_is_malformed() {
-        assert!(parse("version = 1\nname = \"a\"\nasset = []\ncolour = 1").is_err());
-        let asset = "[[asset]]\nid = \"rover\"\npublic_key = \"did:key:zzz\"\nendpoint = \"x\"";
-        let why = parse(&format!("version = 1\nname = \"a\"\n{asset}")).expect_err("the key is bad");
-        assert!(why.contains("line 5"), "{why}");
     }
 }

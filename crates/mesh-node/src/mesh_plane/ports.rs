@@ -1,0 +1,52 @@
+//! Ports for the members of a fleet that is started on one machine.
+
+use crate::error::NodeError;
+use std::collections::BTreeSet;
+use std::io;
+use std::net::{Ipv4Addr, TcpListener};
+
+/// As many ports as asked for on which nothing listens on loopback at this moment.
+///
+/// They are below those that systems give to outgoing connections. A member whose peer is down dials the peer's port
+/// again and again; were it one of those, the system would some day give the dialler that very port, and the
+/// connection would meet itself and keep the port from the peer.
+pub fn free_ports(count: usize) -> Result<Vec<u16>, NodeError> {
+    let mut seed = [0; 2];
+    getrandom::fill(&mut seed).map_err(|why| NodeError::NoEntropy { why: why.to_string() })?;
+    let span = usize::from(LAST - FIRST) + 1;
+    // Two runs that start at once look in different places.
+    let start = usize::from(u16::from_le_bytes(seed)) % span;
+    let mut ports = BTreeSet::new();
+    for step in 0..span {
+        if ports.len() == count {
+            break;
+        }
+        let port = FIRST + ((start + step) % span) as u16;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            ports.insert(port);
+        }
+    }
+    if ports.len() < count {
+        let source = io::Error::new(io::ErrorKind::AddrInUse, "no port is free");
+        return Err(NodeError::NotListening { endpoint: format!("tls/127.0.0.1, ports {FIRST} to {LAST}"), source });
+    }
+    Ok(ports.into_iter().collect())
+}
+
+const FIRST: u16 = 17_000;
+/// Linux gives 32768 and above to outgoing connections, other systems 49152 and above.
+const LAST: u16 = 32_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn free_ports_are_different_and_can_be_listened_on() {
+        let ports = free_ports(40).expect("there are so many");
+        assert_eq!(ports.iter().collect::<BTreeSet<_>>().len(), 40);
+        let listeners = ports.iter().map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)));
+        assert_eq!(listeners.filter(Result::is_ok).count(), 40);
+        assert!(free_ports(20_000).is_err());
+    }
+}
