@@ -4,6 +4,8 @@
 //! scenario.toml    what was flown, byte for byte
 //! logs/ASSET.log   each member's signed log
 //! rec/ASSET.mcap   each member's recording
+//! rec/ASSET.broken from when on a recording lacks something, and why; only if it does
+//! world.mcap       what the world was told, if the simulator was a process of its own
 //! plan.json        the plans that were agreed
 //! report.json      what happened, for programs
 //! report.html      what happened, for people
@@ -99,6 +101,11 @@ impl RunFolder {
         self.recordings().join(format!("{asset}.mcap"))
     }
 
+    /// The recording of the world, if the simulator was a process of its own.
+    pub fn world_recording(&self) -> PathBuf {
+        self.path.join("world.mcap")
+    }
+
     /// The agreed plans.
     pub fn plan(&self) -> PathBuf {
         self.path.join("plan.json")
@@ -185,7 +192,9 @@ mod tests {
         let run = RunFolder { path: PathBuf::from("run") };
         let asset = AssetId::new("rover").expect("a good name");
         assert!(run.log(&asset).starts_with("run/logs"));
-        for path in [run.scenario(), run.recording(&asset), run.plan(), run.report(), run.report_page(), run.trace("run")] {
+        for path in
+            [run.scenario(), run.recording(&asset), run.plan(), run.report(), run.report_page(), run.trace("run")]
+        {
             assert!(!path.to_string_lossy().contains("log"), "{}", path.display());
         }
     }
