@@ -5,3 +5,4 @@ mod hardship;
 mod lying_peer;
 mod mission;
 mod referee;
+mod takeover;

@@ -132,7 +132,9 @@ impl Asset {
     }
 
     fn tick(&mut self, now: MissionTime, effects: &mut Vec<Effect>) {
-        self.planner.settle(self.member.as_ref().map_or(0, Member::settled));
+        if let Some(member) = &self.member {
+            self.planner.heed(member.settled(), member.entered());
+        }
         self.planner.tick(now, effects);
         if let Some(member) = &mut self.member {
             member.tick(now, effects);
@@ -257,7 +259,7 @@ impl Asset {
     /// Whether `author` may open `epoch`, and say how it goes on: it is its own; and either it holds the planner role as
     /// this asset sees it, or the epoch is one that this asset has entered, which whoever opened it may bring to its end.
     fn may_lead(&self, now: MissionTime, author: &AssetId, epoch: &Epoch) -> bool {
-        let entered = || self.member.as_ref().is_some_and(|member| member.is_in(epoch));
+        let entered = || self.member.as_ref().and_then(Member::entered) == Some(epoch);
         let is_me = *author == self.settings.me;
         *author == epoch.opener && (is_me || self.planner.believes(now, author) || entered())
     }

@@ -207,9 +207,9 @@ impl Member {
         &self.adopted
     }
 
-    /// Whether `epoch` is the one that this member is in, or was in last.
-    pub(crate) fn is_in(&self, epoch: &Epoch) -> bool {
-        self.epoch.as_ref() == Some(epoch)
+    /// The epoch that this member is in, or was in last.
+    pub(crate) fn entered(&self) -> Option<&Epoch> {
+        self.epoch.as_ref()
     }
 
     /// The newest re-planning that this member has adopted or offered its part of; 0 if there is none.

@@ -62,12 +62,15 @@ impl Planner {
         self.succession.hear(now, author);
     }
 
-    /// The asset's own member has adopted re-planning `plan` or put its name to a part of it: nothing is left to open
-    /// about it.
-    pub(crate) fn settle(&mut self, plan: u64) {
-        if self.current.is_none() {
-            self.next_plan = self.next_plan.max(plan.saturating_add(1));
+    /// What the asset's own member has done: there is nothing left to open for a re-planning that it has settled, nor for
+    /// one in which it has entered a higher epoch than this asset could open.
+    pub(crate) fn heed(&mut self, settled: u64, entered: Option<&Epoch>) {
+        if self.current.is_some() {
+            return;
         }
+        let beaten = entered.filter(|entered| **entered >= self.first_epoch(entered.plan));
+        let done = beaten.map_or(settled, |entered| settled.max(entered.plan));
+        self.next_plan = self.next_plan.max(done.saturating_add(1));
     }
 
     pub(crate) fn tick(&mut self, now: MissionTime, effects: &mut Vec<Effect>) {
@@ -150,6 +153,13 @@ impl Planner {
         plan_window(&self.settings.contract, plan)
     }
 
+    /// The first epoch that this asset could open in re-planning `plan`.
+    fn first_epoch(&self, plan: u64) -> Epoch {
+        let Settings { me, contract, .. } = &self.settings;
+        let number = contract.epoch_numbers(me).map_or(0, |numbers| numbers.start);
+        Epoch { plan, number, opener: me.clone() }
+    }
+
     fn opening_time(&self) -> MissionTime {
         if self.next_plan == 1 {
             return MissionTime::ZERO;
@@ -174,7 +184,7 @@ impl Planner {
             self.reachable.contains(member) && (*me == contract.planner || (me < member && *member != contract.planner))
         };
         let members: Vec<AssetId> = contract.members.iter().filter(|member| takes_part(member)).cloned().collect();
-        let number = contract.epoch_numbers(me).map_or(0, |numbers| numbers.start);
+        let Epoch { number, .. } = self.first_epoch(self.next_plan);
         if members.is_empty() {
             self.next_plan += 1;
         } else {

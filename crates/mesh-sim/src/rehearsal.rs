@@ -7,9 +7,9 @@ use crate::lockstep::Shell;
 use crate::partition::Partition;
 use crate::scenario::Scenario;
 use mesh_adapters::Telemetry;
-use mesh_asset::{Input, Misuse};
+use mesh_asset::{Event, Input, Misuse};
 use mesh_identity::SecretKey;
-use mesh_model::{AssetId, Hash, MissionId, MissionTime, SignedEnvelope};
+use mesh_model::{AssetId, Epoch, Hash, MissionId, MissionTime, SignedEnvelope};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
@@ -20,6 +20,8 @@ pub struct Rehearsal {
     pub logs: BTreeMap<AssetId, Vec<SignedEnvelope>>,
     /// What the sensors of each vehicle said, and when.
     pub telemetry: BTreeMap<(MissionTime, AssetId), Telemetry>,
+    /// Which epochs were opened when, and among whom.
+    pub openings: Vec<(MissionTime, Epoch, Vec<AssetId>)>,
     /// What was refused, as text, the first [`REFUSALS_KEPT`].
     pub refusals: Vec<(MissionTime, AssetId, String)>,
 }
@@ -33,6 +35,7 @@ impl Rehearsal {
             keys: members.iter().map(|member| (member.clone(), key(member))).collect(),
             logs: members.iter().map(|member| (member.clone(), Vec::new())).collect(),
             telemetry: BTreeMap::new(),
+            openings: Vec::new(),
             refusals: Vec::new(),
         }
     }
@@ -65,10 +68,14 @@ impl Shell for Rehearsal {
 
 impl Host for Rehearsal {
     fn observe(&mut self, now: MissionTime, event: &FleetEvent<'_>) {
-        if let FleetEvent::Refused(asset, why) = event
-            && self.refusals.len() < REFUSALS_KEPT
-        {
-            self.refusals.push((now, (*asset).clone(), (*why).to_owned()));
+        match event {
+            FleetEvent::Refused(asset, why) if self.refusals.len() < REFUSALS_KEPT => {
+                self.refusals.push((now, (*asset).clone(), (*why).to_owned()));
+            }
+            FleetEvent::Asset(_, Event::Opened { epoch, members }) => {
+                self.openings.push((now, epoch.clone(), members.clone()));
+            }
+            _ => {}
         }
     }
 
