@@ -1,9 +1,11 @@
 //! Ctrl-C: ends the process at once, unless a flight is under way. Then the first asks it to end after its tick, and the
-//! second ends the process. After the flight the first only decides the exit code: what was flown is reported whole.
+//! second ends the process. A terminal that is closed asks more than once, so what follows at once is no second request.
+//! After the flight the first only decides the exit code: what was flown is reported whole.
 
 use crate::failure::{Failure, Verdict};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 /// Whether somebody asked to stop.
 #[derive(Debug, Clone, Default)]
@@ -18,8 +20,10 @@ impl Interrupt {
     pub fn listen() -> Result<Self, Failure> {
         let interrupt = Self::default();
         let Self { requested, is_awaited } = interrupt.clone();
+        let mut first_at: Option<Instant> = None;
         ctrlc::set_handler(move || {
-            let is_first = !requested.swap(true, Ordering::SeqCst);
+            requested.store(true, Ordering::SeqCst);
+            let is_first = first_at.get_or_insert_with(Instant::now).elapsed() < SAME_REQUEST;
             if !(is_first && is_awaited.load(Ordering::SeqCst)) {
                 std::process::exit(Verdict::Interrupted.code().into());
             }
@@ -37,3 +41,6 @@ impl Interrupt {
         self.requested.load(Ordering::SeqCst)
     }
 }
+
+/// Signals within this time are one request.
+const SAME_REQUEST: Duration = Duration::from_millis(500);
