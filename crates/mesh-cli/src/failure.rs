@@ -1,5 +1,6 @@
 //! How a command ends, and how its failure is shown: what, where, what was expected, and a hint.
 
+use crate::logging::LoggingError;
 use crate::output;
 use crate::scenario_file::ScenarioFile;
 use mesh_node::{FlightError, NodeError};
@@ -61,6 +62,9 @@ pub enum Failure {
     #[error("the central planner could not fly the mission: {0}")]
     #[cfg_attr(not(feature = "bench"), expect(dead_code, reason = "only the referee finds this out"))]
     Central(String),
+    /// What happens cannot be noted as asked.
+    #[error(transparent)]
+    Logging(#[from] LoggingError),
     /// The signal handler could not be set.
     #[error("cannot listen for Ctrl-C: {0}")]
     Signals(#[from] ctrlc::Error),
@@ -79,6 +83,7 @@ impl Failure {
         match self {
             Self::Node(why) | Self::Flight(FlightError::Node(why)) => why.hint(),
             Self::Scenario(_) | Self::Flight(FlightError::Misuse(_)) | Self::Signals(_) | Self::Central(_) => None,
+            Self::Logging(_) => None,
         }
     }
 }

@@ -10,9 +10,9 @@ use mesh_sim::scenario::Diagnostic;
 pub fn check(scenario: &Scenario, text: &str) -> Result<Option<Diagnostic>, Failure> {
     use mesh_sim::scenario::{Disturbances, Severity};
     let calm = Scenario { disturbances: Disturbances { solar: 0.0, load: 0.0, drive: 0.0 }, ..scenario.clone() };
-    let spinner = crate::progress::spinner("checking that the scenario can be flown");
+    let spinner = crate::progress::Spinner::new("checking that the scenario can be flown");
     let flight = mesh_bench::fly(&calm, scenario.seed).map_err(|why| Failure::Central(why.to_string()));
-    spinner.finish_and_clear();
+    spinner.finish();
     for planned in flight?.plans {
         let Some((asset, shortfall)) = planned.shortfalls.into_iter().next() else { continue };
         let missing = format!("{:.3} {}", shortfall.amount, unit(&shortfall.slack));

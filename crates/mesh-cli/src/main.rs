@@ -6,6 +6,7 @@ mod failure;
 mod feasibility;
 mod flown;
 mod interrupt;
+mod logging;
 mod output;
 mod progress;
 mod replay;
@@ -13,15 +14,21 @@ mod run;
 mod scenario_file;
 mod sweep;
 mod table;
+mod trace_file;
 
 use clap::{Parser, Subcommand};
-use failure::Verdict;
+use failure::{Failure, Verdict};
+use logging::{Filter, Logging};
 use std::process::ExitCode;
 
 /// A fleet that plans together while it is out of contact, flown in one process.
 #[derive(Parser)]
 #[command(name = "cosmosmesh", version, after_help = EXIT_CODES)]
 struct Arguments {
+    /// Which events are shown on standard error: off, error, warn, info, debug or trace, or target=level,target=level.
+    /// Without it: $RUST_LOG, or warn.
+    #[arg(long, global = true, value_name = "LEVEL", help_heading = "Global options")]
+    log_level: Option<Filter>,
     #[command(subcommand)]
     command: Command,
 }
@@ -43,13 +50,15 @@ enum Command {
 
 fn main() -> ExitCode {
     // Clap ends the process with 2 on a usage error and with 0 after --help, as agreed.
-    let result = match Arguments::parse().command {
-        Command::Run(arguments) => run::run(&arguments),
+    let arguments = Arguments::parse();
+    let started = Logging::start(arguments.log_level).map_err(Failure::from);
+    let result = started.and_then(|logging| match arguments.command {
+        Command::Run(arguments) => run::run(&arguments, &logging),
         Command::Check(arguments) => check::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Audit(audit::Command::Verify(arguments)) => audit::run(&arguments),
         Command::Sweep(arguments) => sweep::run(&arguments),
-    };
+    });
     let verdict = result.unwrap_or_else(|failure| {
         failure.show();
         Verdict::CouldNotRun

@@ -1,15 +1,15 @@
 //! What a person sees while a mission is flown: a few lines that stay in place on a terminal, plain lines elsewhere.
 
 use crate::interrupt::Interrupt;
-use crate::output;
+use crate::output::{self, InPlace};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mesh_adapters::Telemetry;
 use mesh_asset::Event;
 use mesh_model::{AssetId, Epoch, MissionTime};
 use mesh_node::Observer;
+use mesh_sim::Scenario;
 use mesh_sim::fleet::FleetEvent;
 use mesh_sim::journal::LinkChange;
-use mesh_sim::Scenario;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 #[cfg(feature = "bench")]
@@ -41,8 +41,7 @@ enum Display {
 
 /// The lines on a terminal.
 struct Bars {
-    /// Owns the place on the terminal.
-    _screen: MultiProgress,
+    _in_place: InPlace,
     clock: ProgressBar,
     assets: BTreeMap<AssetId, ProgressBar>,
     negotiation: ProgressBar,
@@ -249,7 +248,7 @@ impl Bars {
         let members = scenario.contract().members;
         let assets = members.into_iter().map(|id| (id.clone(), line(id.as_str()))).collect();
         let (negotiation, links) = (line("negotiation"), line("links"));
-        Self { clock, assets, negotiation, links, _screen: screen }
+        Self { clock, assets, negotiation, links, _in_place: InPlace::new(&screen) }
     }
 
     fn clear(self) {
@@ -262,12 +261,26 @@ impl Bars {
 
 /// Something that takes a moment, shown on a terminal while it does.
 #[cfg(feature = "bench")]
-pub fn spinner(message: &'static str) -> ProgressBar {
-    let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(DRAWS_PER_S));
-    spinner.set_style(style("{spinner} {msg}, {elapsed}"));
-    spinner.set_message(message);
-    spinner.enable_steady_tick(Duration::from_millis(100));
-    spinner
+pub struct Spinner {
+    line: ProgressBar,
+    _in_place: InPlace,
+}
+
+#[cfg(feature = "bench")]
+impl Spinner {
+    /// Shows `message` from here on.
+    pub fn new(message: &'static str) -> Self {
+        let screen = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(DRAWS_PER_S));
+        let line = screen.add(ProgressBar::new_spinner().with_style(style("{spinner} {msg}, {elapsed}")));
+        line.set_message(message);
+        line.enable_steady_tick(Duration::from_millis(100));
+        Self { line, _in_place: InPlace::new(&screen) }
+    }
+
+    /// Takes it off the terminal.
+    pub fn finish(self) {
+        self.line.finish_and_clear();
+    }
 }
 
 fn soc_kwh(telemetry: &Telemetry) -> f64 {

@@ -3,12 +3,13 @@
 use crate::failure::{Failure, Verdict};
 use crate::flown::FlownMission;
 use crate::interrupt::Interrupt;
+use crate::logging::Logging;
 use crate::output;
 use crate::progress::{Mode, Progress};
 use crate::scenario_file::ScenarioFile;
 use crate::table::Table;
 use mesh_node::report::{PlanFigures, Status};
-use mesh_node::{FleetFolder, Report, RunFolder, fleet_folder, wording};
+use mesh_node::{FleetFolder, Report, RunFolder, fleet_folder, program_version, wording};
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -35,7 +36,7 @@ pub struct Arguments {
 }
 
 /// Runs the command.
-pub fn run(arguments: &Arguments) -> Result<Verdict, Failure> {
+pub fn run(arguments: &Arguments, logging: &Logging) -> Result<Verdict, Failure> {
     let interrupt = Interrupt::listen()?;
     let mut file = ScenarioFile::read(&arguments.file)?;
     file.check_feasible()?;
@@ -48,6 +49,8 @@ pub fn run(arguments: &Arguments) -> Result<Verdict, Failure> {
         Some(path) => RunFolder::create(path, &text)?,
         None => RunFolder::create_default(&scenario.name, SystemTime::now(), &text)?,
     };
+    logging.write_trace(&run.trace("run"))?;
+    tracing::info!(version = program_version(), scenario = %scenario.name, seed, fleet = %fleet_path.display(), "run begins");
     let mode = if arguments.json { Mode::Silent } else { Mode::Lines };
     let mut progress = Progress::new(&scenario, mode, interrupt.clone());
     let mission = FlownMission::fly(&scenario, seed, &fleet, &run, &mut progress);
@@ -55,6 +58,7 @@ pub fn run(arguments: &Arguments) -> Result<Verdict, Failure> {
     let mission = mission.and_then(|mission| mission.write(&run).map(|()| mission)).inspect_err(|_| {
         output::note(format_args!("the run broke off; what there is of it is in {}", run.path().display()));
     })?;
+    tracing::info!(verdict = verdict(&mission.report), state_hash = %mission.report.state_hash, "run ends");
     if arguments.json {
         output::json(&mission.report);
     } else {

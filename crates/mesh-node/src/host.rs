@@ -6,7 +6,7 @@ use crate::fleet_folder::FleetFolder;
 use crate::recording::{Heading, RecordingWriter};
 use crate::report::RecordingFigures;
 use crate::run_folder::RunFolder;
-use crate::{durable, program_version};
+use crate::{durable, program_version, trace};
 use mesh_asset::{Event, Input, Settings};
 use mesh_model::{AssetId, Canonical, Hash, MissionTime, SignedEnvelope};
 use mesh_sim::fleet::{FleetEvent, Host, asset_seed};
@@ -98,6 +98,8 @@ impl<'a> NodeHost<'a> {
                 inputs: totals.inputs,
                 inputs_hash: totals.digest,
                 file_hash: durable::file_hash(&self.run.recording(&asset))?,
+                finished: true,
+                broken: None,
                 asset: asset.clone(),
             });
             written.log_entries.insert(asset, store.log.entries());
@@ -133,6 +135,7 @@ impl Host for NodeHost<'_> {
         if self.first_plan.is_none() && matches!(event, FleetEvent::Asset(_, Event::Certified { .. })) {
             self.first_plan = Some(self.began.elapsed());
         }
+        trace::fleet_event(now, event);
         self.observer.observe(now, event);
     }
 

@@ -81,6 +81,41 @@ fn a_reader_that_has_gone_away_is_no_reason_to_panic() {
     assert_eq!(status(&["check", file!()]), Some(2));
 }
 
+#[test]
+fn a_filter_that_is_none_is_told_and_the_option_wins_over_the_environment() {
+    let checked = |environment: &str, arguments: &[&str]| {
+        let mut command = program(&[&["check", SCENARIO], arguments].concat());
+        let output = command.env("RUST_LOG", environment).output().expect("starts");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    for (environment, arguments, words) in [
+        ("", &["--log-level", "louder"][..], "\"louder\" is no level; expected off, error, warn"),
+        ("", &["--log-level", "mesh_node=louder"], "mesh_node=louder"),
+        ("mesh_node=louder", &[], "RUST_LOG is no filter"),
+    ] {
+        let (code, said) = checked(environment, arguments);
+        assert!(code == Some(2) && said.contains(words), "{environment:?} {arguments:?}: {code:?} {said}");
+    }
+    assert_eq!(checked("mesh_node=louder", &["--log-level", "debug"]).0, Some(0));
+    assert_eq!(checked("", &[]).0, Some(0));
+}
+
+#[test]
+fn what_a_flight_notes_is_traced_whatever_people_are_shown() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let run = folder.path().join("run");
+    let mut command = program(&["run", SCENARIO, "--json", "--log-level", "off", "--out", &run.to_string_lossy()]);
+    let output = command.env("COSMOSMESH_HOME", folder.path()).output().expect("starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!((output.status.code(), &*said), (Some(0), ""));
+    let text = std::fs::read_to_string(run.join("trace/run.jsonl")).expect("reads");
+    let lines = text.lines().map(|line| serde_json::from_str(line).expect("JSON"));
+    let lines: Vec<serde_json::Value> = lines.collect();
+    let messages: Vec<&str> = lines.iter().filter_map(|line| line["fields"]["message"].as_str()).collect();
+    assert_eq!((messages.first(), messages.last()), (Some(&"run begins"), Some(&"run ends")));
+    assert!(messages.contains(&"plan agreed") && messages.contains(&"link down"), "{messages:?}");
+}
+
 fn ran(arguments: &[&str]) -> Output {
     program(arguments).output().expect("starts")
 }
