@@ -64,7 +64,7 @@ struct Life {
     incarnation: u32,
     /// Dropped to ask for its end.
     stdin: Option<ChildStdin>,
-    /// Pipes that are read here in lines and not yet to their end.
+    /// Pipes that are not yet read to their end.
     pipes_open: usize,
     last_words: Arc<Mutex<VecDeque<String>>>,
 }
@@ -159,8 +159,12 @@ impl Keeper {
             (None, _) => {}
             (Some(stdout), Stdout::Lines) => self.forward(life, Stream::Stdout, stdout)?,
             (Some(stdout), Stdout::Raw(RawOutput(read))) => {
-                let read = Arc::clone(read);
-                self.thread("stdout", move || read(incarnation, stdout))?;
+                let (read, orders) = (Arc::clone(read), self.own_orders.clone());
+                self.thread("stdout", move || {
+                    read(incarnation, stdout);
+                    let _ = orders.send(Order::Drained(incarnation));
+                })?;
+                life.pipes_open += 1;
             }
         }
         Ok(())
@@ -193,7 +197,7 @@ impl Keeper {
         thread::Builder::new().name(format!("{}-{stream}", self.name)).spawn(work).map(drop)
     }
 
-    /// Watches the process until it has ended and its lines are read.
+    /// Watches the process until it has ended and its output is read.
     fn watch(&mut self, life: &mut Life) -> Ended {
         let mut killed_at: Option<Instant> = None;
         let mut drained_at: Option<Instant> = None;
@@ -267,8 +271,8 @@ impl Keeper {
         Some(ended)
     }
 
-    /// Waits for the last lines of a process that has ended. If it left a process behind that holds its pipes, there is
-    /// no end to wait for.
+    /// Waits until the last output of a process that has ended is read. If it left a process behind that holds its
+    /// pipes, or if the reader of its raw output takes its time, it is not waited for to the end.
     fn drain(&mut self, life: &mut Life) {
         let deadline = Instant::now() + DRAIN_MAX;
         while life.pipes_open > 0 {
@@ -317,7 +321,7 @@ const LOOK: Duration = Duration::from_millis(200);
 const LOOK_SOON: Duration = Duration::from_millis(1);
 /// For how long a process that closed its pipes, or was killed, is taken to be about to end.
 const SOON: Duration = Duration::from_millis(500);
-/// How long the last lines of a process are waited for.
+/// How long the last output of a process is waited for.
 const DRAIN_MAX: Duration = Duration::from_millis(500);
 /// How long a killed process may take to go. The system can hold it, on a disk that does not answer.
 const KILL_MAX: Duration = Duration::from_secs(5);

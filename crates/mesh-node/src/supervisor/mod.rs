@@ -61,8 +61,9 @@ pub enum Stdout {
 }
 
 impl Stdout {
-    /// Lets `read` have the output of each incarnation, on a thread of its own. It has to read until the end, or the
-    /// process blocks; the end of one incarnation and the beginning of the next are not awaited.
+    /// Lets `read` have the output of each incarnation, which it is told with it, on a thread of its own. It has to read
+    /// until the end, or the process blocks. That the process ended is told when `read` has returned, or half a second
+    /// later if it takes longer.
     pub fn raw(read: impl Fn(u32, ChildStdout) + Send + Sync + 'static) -> Self {
         Self::Raw(RawOutput(Arc::new(read)))
     }
@@ -138,9 +139,9 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Stops the processes, one stage after the other; those of one stage together. Those of no stage come last. Each is
-    /// asked to end by closing its standard input, and killed if it has not ended `grace` later. Returns when all have
-    /// ended.
+    /// Stops the processes, one stage after the other; those of one stage together. Those of no stage come last, and a
+    /// name of nobody is passed over. Each is asked to end by a line on its standard input and the end of that, and
+    /// killed if it has not ended `grace` later. Returns when all have ended.
     pub fn stop(&mut self, stages: &[&[&str]], grace: Duration) {
         let rest: Vec<String> = self.processes.keys().cloned().collect();
         let rest: Vec<&str> = rest.iter().map(String::as_str).collect();

@@ -46,13 +46,6 @@ impl Family {
         })
     }
 
-    /// Waits for a start and leaves it to be asked for.
-    pub fn peeked_start(&mut self, name: &str) {
-        let start = self.started(name);
-        let event = Event::Started { name: name.to_owned(), pid: start.pid, incarnation: start.incarnation };
-        self.seen.push_front(event);
-    }
-
     pub fn exited(&mut self, name: &str) -> (Ended, Option<Duration>) {
         self.find(name, |event| match event {
             Event::Exited { ended, restarting_in, .. } => Some((ended.clone(), *restarting_in)),
