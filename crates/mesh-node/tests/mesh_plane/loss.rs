@@ -1,0 +1,101 @@
+//! Members that die, hang and come back.
+
+use crate::child::Process;
+use crate::room::{Member, PATIENCE, Room, heartbeat, ids, long};
+use mesh_node::mesh_plane::BLOCKED_MAX;
+use std::time::{Duration, Instant};
+
+#[test]
+fn a_killed_member_is_met_again_when_it_is_back() {
+    // The one dials, the other is dialled: either end may be the one that dies.
+    for (stays, dies) in [("habitat", "rover"), ("rover", "habitat")] {
+        let room = Room::new();
+        let stays_on = room.member(stays);
+        let first = Process::start(&room, dies);
+        stays_on.meets(&[dies]);
+        echoes(&stays_on, stays, dies, 1);
+        first.kill();
+        gone(&stays_on, dies);
+        let began = Instant::now();
+        let _again = Process::start(&room, dies);
+        let up = began.elapsed();
+        stays_on.meets(&[dies]);
+        let met = began.elapsed();
+        echoes(&stays_on, stays, dies, 9);
+        println!("{dies} was up after {up:?}, met after {met:?}, had answered after {:?}", began.elapsed());
+        assert!(
+            met - up.min(met) < Duration::from_secs(3),
+            "met {met:?} after the start, of which it was up after {up:?}"
+        );
+    }
+}
+
+#[test]
+fn a_member_that_hangs_holds_a_sender_up_for_a_bounded_time_and_the_others_hear_on() {
+    let room = Room::new();
+    let (habitat, relay) = (room.member("habitat"), room.member("relay"));
+    let rover = Process::start(&room, "rover");
+    habitat.meets(&["relay", "rover"]);
+    echoes(&habitat, "habitat", "rover", 1);
+    rover.signal("-STOP");
+    let (mut longest, mut frame) = (Duration::ZERO, 0);
+    let began = Instant::now();
+    // More than fits into any buffer on the way.
+    while frame < 400 {
+        let at = Instant::now();
+        habitat.says(&long("habitat", "relay", frame, 100_000));
+        longest = longest.max(at.elapsed());
+        frame += 1;
+    }
+    println!("{frame} messages in {:?}, the longest hold-up {longest:?}", began.elapsed());
+    for frame in 0..frame {
+        assert_eq!(relay.hears().frame, frame, "what is for a healthy member arrives, all and in order");
+    }
+    assert!(longest < BLOCKED_MAX + Duration::from_secs(2), "held up for {longest:?}");
+    assert!(longest > BLOCKED_MAX / 2, "the one that hangs was never felt: {longest:?}");
+    rover.signal("-CONT");
+    let began = Instant::now();
+    while !answers(&habitat, "habitat", "rover", 7_000 + frame) {
+        assert!(began.elapsed() < PATIENCE, "it is not met again");
+        frame += 1;
+    }
+    println!("heard again {:?} after it went on", began.elapsed());
+}
+
+#[test]
+fn a_message_and_its_answer_take_little_time_and_memory() {
+    let room = Room::new();
+    let habitat = room.member("habitat");
+    let (relay, rover) = (Process::start(&room, "relay"), Process::start(&room, "rover"));
+    habitat.meets(&["relay", "rover"]);
+    let mut times: Vec<_> = (0..2_000)
+        .map(|frame| {
+            let began = Instant::now();
+            echoes(&habitat, "habitat", if frame % 2 == 0 { "relay" } else { "rover" }, frame);
+            began.elapsed()
+        })
+        .collect();
+    times.sort();
+    let resident = relay.resident_kib().max(rover.resident_kib());
+    println!("there and back: median {:?}, p99 {:?}; resident {resident} KiB", times[1_000], times[1_980]);
+    assert!(resident < 40 << 10, "a process has 40 MiB for everything, the plane took {resident} KiB");
+}
+
+fn echoes(member: &Member, me: &str, other: &str, frame: u64) {
+    member.says(&heartbeat(me, other, frame));
+    let answer = member.hears();
+    assert_eq!((answer.from.as_str(), answer.frame), (other, frame));
+}
+
+fn answers(member: &Member, me: &str, other: &str, frame: u64) -> bool {
+    member.says(&heartbeat(me, other, frame));
+    member.inbox.recv_timeout(Duration::from_millis(50)).is_ok()
+}
+
+fn gone(member: &Member, other: &str) {
+    let began = Instant::now();
+    while !member.plane.peers().is_disjoint(&ids(&[other])) {
+        assert!(began.elapsed() < PATIENCE, "its end is not noticed");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
