@@ -14,7 +14,7 @@ use mesh_identity::{Expectation, Verified};
 use mesh_model::{
     AssetId, AuditSubject, Canonical, Certificate, FleetContract, Hash, MissionId, Payload, PlanDelta, Real,
 };
-use mesh_sync::{AuditFailure, AuditedLog, audit_log, read_log};
+use mesh_sync::{AuditFailure, AuditedLog, LogDamage, LogFault, audit_log, read_log};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs;
@@ -429,6 +429,14 @@ fn common_mission<'a>(logs: impl Iterator<Item = &'a Vec<u8>>) -> Option<Mission
 
 /// The longest log file that is read, in bytes: more than any author may have kept.
 pub const LOG_LENGTH_MAX: u64 = 64 << 20;
+
+/// A log without the torn record at its end that a killed process leaves; whoever opens it again cuts that off.
+pub(crate) fn sound_part(bytes: &[u8]) -> &[u8] {
+    match read_log(bytes) {
+        Err(LogDamage { offset, what: LogFault::Torn { .. }, .. }) => &bytes[..(offset as usize).min(bytes.len())],
+        _ => bytes,
+    }
+}
 
 fn log_name(author: &AssetId) -> String {
     format!("logs/{author}.log")

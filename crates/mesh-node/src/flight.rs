@@ -3,6 +3,7 @@
 use crate::error::NodeError;
 use crate::fleet_folder::FleetFolder;
 use crate::host::{NodeHost, Observer, Written, peak_memory};
+use crate::report::{FlightMode, ProcessFigures};
 use crate::run_folder::RunFolder;
 use mesh_asset::Misuse;
 use mesh_model::{AssetId, MissionId};
@@ -34,8 +35,14 @@ pub struct Flown {
     pub mission: MissionId,
     /// How long it took by the clock on the wall.
     pub wall_s: f64,
-    /// Largest resident memory of the process up to its end, in bytes.
+    /// Largest resident memory of the process up to its end, in bytes; with a process for each member, of any of those.
     pub rss_bytes_max: u64,
+    /// How it was flown.
+    pub mode: FlightMode,
+    /// The processes that were started for it.
+    pub processes: Vec<ProcessFigures>,
+    /// Where its recordings do not hold everything, and why.
+    pub not_replayable: Option<String>,
 }
 
 /// Why a flight did not take place or broke off.
@@ -60,7 +67,16 @@ impl Flight<'_> {
         let outcome = Fleet::new(self.scenario, &almanac, self.seed, settings, &mut host)?.fly()?;
         let written = host.finish()?;
         let wall_s = began.elapsed().as_secs_f64();
-        Ok(Flown { outcome, written, mission, wall_s, rss_bytes_max: peak_memory() })
+        Ok(Flown {
+            outcome,
+            written,
+            mission,
+            wall_s,
+            rss_bytes_max: peak_memory(),
+            mode: FlightMode::InProcess,
+            processes: Vec::new(),
+            not_replayable: None,
+        })
     }
 
     fn public_keys(&self) -> BTreeMap<AssetId, String> {
@@ -68,7 +84,8 @@ impl Flight<'_> {
     }
 }
 
-fn drawn_mission() -> Result<MissionId, NodeError> {
+/// A name for a run.
+pub(crate) fn drawn_mission() -> Result<MissionId, NodeError> {
     let mut id = [0; 16];
     getrandom::fill(&mut id).map_err(|why| NodeError::NoEntropy { why: why.to_string() })?;
     Ok(MissionId(id))

@@ -74,7 +74,7 @@ pub struct Islanding {
 }
 
 /// Everything that happened.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Journal {
     /// What each member sent.
     pub traffic: BTreeMap<AssetId, Traffic>,

@@ -101,7 +101,8 @@ impl Heading {
 }
 
 impl Totals {
-    fn begin(settings: &[u8]) -> Self {
+    /// Of a recording of nothing.
+    pub(crate) fn begin(settings: &[u8]) -> Self {
         Self { inputs: 0, digest: Hash::of(settings) }
     }
 

@@ -21,6 +21,7 @@ pub struct Broken {
     /// Whose recording it is.
     pub asset: AssetId,
     /// The mission time of the first input that may be missing.
+    #[serde(rename = "from_ns")]
     pub from: MissionTime,
     /// What the machine said.
     pub why: String,

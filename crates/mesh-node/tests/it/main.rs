@@ -2,5 +2,6 @@
 
 mod audit;
 mod mission;
+mod reconstruct;
 mod replay;
 mod report;

@@ -4,9 +4,9 @@ use mesh_model::{AssetId, MissionTime};
 use mesh_node::assess::Evidence;
 use mesh_node::audit::{self, Audit, Claim};
 use mesh_node::plan_file::plan_file;
-use mesh_node::{FleetFolder, Flight, Observer, Replay, Report, RunFolder, durable, replay};
+use mesh_node::{FleetFolder, Flight, Flown, Observer, Replay, Report, RunFolder, durable, replay};
 use mesh_sim::fleet::FleetEvent;
-use mesh_sim::scenario;
+use mesh_sim::{Scenario, scenario};
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -18,6 +18,10 @@ pub struct Mission {
     pub fleet: FleetFolder,
     /// What was left.
     pub run: RunFolder,
+    /// What was flown.
+    pub scenario: Scenario,
+    /// How it went.
+    pub flown: Flown,
     /// What was reported.
     pub report: Report,
 }
@@ -30,9 +34,15 @@ impl Mission {
 
     /// Flies until somebody stops it after so many ticks.
     pub fn fly_until(ticks: u64) -> Self {
+        Self::fly_with(ticks, 3, "0.5 %")
+    }
+
+    /// The same with a seed and a part of all messages that is lost.
+    pub fn fly_with(ticks: u64, seed: u64, loss: &str) -> Self {
         let text = scenario::LUNAR_BASE
             .replace("duration = \"24 h\"", "duration = \"3 h\"")
-            .replace("blackout_min = \"4 h\"", "blackout_min = \"1 h\"");
+            .replace("blackout_min = \"4 h\"", "blackout_min = \"1 h\"")
+            .replace("loss = \"0.5 %\"", &format!("loss = \"{loss}\""));
         let (scenario, diagnostics) = scenario::parse(&text);
         assert_eq!(diagnostics, []);
         let scenario = scenario.expect("a file without diagnostics is a scenario");
@@ -40,18 +50,18 @@ impl Mission {
         let members = scenario.contract().members;
         let fleet = FleetFolder::open_or_create(&room.path().join("fleet"), &scenario.name, &members).expect("a fleet");
         let run = RunFolder::create(&room.path().join("run"), &text).expect("a run folder");
-        let flown = Flight { scenario: &scenario, seed: 3, fleet: &fleet, run: &run }
+        let flown = Flight { scenario: &scenario, seed, fleet: &fleet, run: &run }
             .fly(&mut Patience { ticks_left: ticks })
             .expect("flies");
         let claim = Claim::Flown { mission: flown.mission, interrupted: flown.outcome.interrupted };
         let audit = audit::verify(&run, fleet.file(), claim).expect("audits");
         let report =
-            Evidence { scenario: &scenario, seed: 3, flown: &flown, audit: &audit, central: None, unplanned: None }
+            Evidence { scenario: &scenario, seed, flown: &flown, audit: &audit, central: None, unplanned: None }
                 .report();
-        let plans = plan_file(scenario.name.as_str(), 3, &flown.outcome.journal.plans);
+        let plans = plan_file(scenario.name.as_str(), seed, &flown.outcome.journal.plans);
         durable::replace_file(&run.plan(), plans.as_bytes()).expect("writes");
         report.write(&run.report()).expect("writes");
-        Self { _room: room, fleet, run, report }
+        Self { _room: room, fleet, run, scenario, flown, report }
     }
 
     pub fn audit(&self) -> Audit {

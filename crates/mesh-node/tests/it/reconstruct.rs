@@ -1,0 +1,87 @@
+//! What the files of a mission give again is what happened.
+
+use crate::mission::{Mission, id};
+use mesh_node::recording::{RecordingReader, RecordingWriter};
+use mesh_node::{Reconstructed, reconstruct};
+
+#[test]
+fn files_alone_give_the_mission_as_it_was_flown() {
+    for (seed, loss) in [(3, "0.5 %"), (4, "8 %"), (5, "0 %")] {
+        let mission = Mission::fly_with(u64::MAX, seed, loss);
+        let again = rebuilt(&mission, seed);
+        check_same(&mission, &again);
+        assert_eq!((again.flaws.as_slice(), again.torn.len()), ([].as_slice(), 0));
+        assert!(again.restarts.values().all(|restarts| *restarts == 0));
+        let lost: u64 = again.outcome.journal.traffic.values().map(|traffic| traffic.lost).sum();
+        assert_eq!(lost > 0, loss != "0 %", "seed {seed}: {lost} lost");
+    }
+}
+
+#[test]
+fn a_mission_that_was_stopped_is_one_again() {
+    let mission = Mission::fly_until(40);
+    let again = rebuilt(&mission, 3);
+    assert!(again.outcome.interrupted);
+    check_same(&mission, &again);
+}
+
+/// As after a kill and a restart in the middle: the recording goes on, nothing else has changed.
+#[test]
+fn a_restart_leaves_the_mission_as_it_was() {
+    let mission = Mission::fly();
+    let path = mission.run.recording(&id("rover"));
+    let reader = RecordingReader::open(&path).expect("opens");
+    let (heading, settings) = (reader.heading().clone(), reader.settings().to_vec());
+    let resumed = RecordingWriter::resume(&path, &heading, &settings).expect("resumes");
+    assert_eq!(resumed.incarnation, 1);
+    resumed.writer.finish().expect("finishes");
+    let again = rebuilt(&mission, 3);
+    check_outcome(&mission, &again);
+    assert_eq!(again.restarts[&id("rover")], 1);
+    assert_eq!(again.written.recordings[2].inputs_hash, mission.flown.written.recordings[2].inputs_hash);
+}
+
+/// A rover that was killed for good is flown as far as it came, with the commands that it gave until then.
+#[test]
+fn a_torn_recording_is_used_as_far_as_it_goes() {
+    let mission = Mission::fly();
+    let path = mission.run.recording(&id("rover"));
+    let whole = rebuilt(&mission, 3);
+    let cut = |bytes: Vec<u8>| bytes[..bytes.len() / 2].to_vec();
+    mission.with_altered(&path, cut, |mission| {
+        let again = rebuilt(mission, 3);
+        assert_eq!(again.torn.keys().collect::<Vec<_>>(), [&id("rover")]);
+        assert!(!again.outcome.interrupted, "the others came to the end");
+        assert_ne!(again.outcome.state_hash, whole.outcome.state_hash);
+        assert_eq!(again.outcome.states[0], whole.outcome.states[0]);
+        let (part, all) = (&again.written.recordings[2], &whole.written.recordings[2]);
+        assert!(!part.finished && (1..all.inputs).contains(&part.inputs));
+    });
+    std::fs::remove_file(&path).expect("removes");
+    let without = rebuilt(&mission, 3);
+    assert!(without.flaws.iter().any(|flaw| flaw.contains("rover")), "{:?}", without.flaws);
+    assert!(reconstruct(&mission.run, &mission.scenario, 4).is_err(), "another seed is another mission");
+}
+
+fn rebuilt(mission: &Mission, seed: u64) -> Reconstructed {
+    reconstruct(&mission.run, &mission.scenario, seed).expect("the files can be read")
+}
+
+fn check_same(mission: &Mission, again: &Reconstructed) {
+    check_outcome(mission, again);
+    assert_eq!(again.written.recordings, mission.flown.written.recordings);
+    assert_eq!(again.written.log_entries, mission.flown.written.log_entries);
+    assert_eq!(again.written.scenario_hash, mission.flown.written.scenario_hash);
+    assert_eq!(again.mission, mission.flown.mission);
+}
+
+fn check_outcome(mission: &Mission, again: &Reconstructed) {
+    let flown = &mission.flown.outcome;
+    assert_eq!(again.outcome.state_hash, flown.state_hash);
+    assert_eq!(again.outcome.states, flown.states);
+    assert_eq!(again.outcome.journal, flown.journal);
+    assert_eq!((again.outcome.ended, again.outcome.interrupted), (flown.ended, flown.interrupted));
+    assert_eq!(again.outcome.world.state(), flown.world.state());
+    assert_eq!(again.outcome.world.history().len(), flown.world.history().len());
+    assert_eq!(again.outcome.world.score(), flown.world.score());
+}
