@@ -15,7 +15,7 @@ pub struct TypeId {
 }
 
 /// A type of messages.
-pub trait Message: Cdr + Clone + Debug + Default + PartialEq {
+pub trait Message: Cdr + Clone + Debug + Default + PartialEq + Send + 'static {
     /// Its name on the wire.
     const TYPE: TypeId;
 
@@ -31,7 +31,7 @@ pub trait Message: Cdr + Clone + Debug + Default + PartialEq {
 }
 
 /// A type of services.
-pub trait Service {
+pub trait Service: 'static {
     /// Its name on the wire.
     const TYPE: TypeId;
     /// What a client asks.

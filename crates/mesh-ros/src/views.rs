@@ -6,10 +6,10 @@
 use crate::interfaces::builtin_interfaces::msg::Time;
 use crate::interfaces::cosmosmesh_msgs::msg::{
     Attestation, AuditRecord, Certificate, CertifiedDelta, DualVariables, Edge, EdgeAgreement, Epoch, Opening,
-    PlanDelta, SharedVariables, SignedEnvelope, Window,
+    PlanDelta, RoundReport, SharedVariables, SignedEnvelope, Window,
 };
 use mesh_model::canonical::ENCODED_LENGTH_MAX;
-use mesh_model::{AuditSubject, DecodeError, MissionTime, Real};
+use mesh_model::{AssetId, AuditSubject, DecodeError, MissionTime, Real};
 
 impl From<&mesh_model::SignedEnvelope> for SignedEnvelope {
     fn from(signed: &mesh_model::SignedEnvelope) -> Self {
@@ -70,9 +70,11 @@ impl From<&mesh_model::Opening> for Opening {
     }
 }
 
-impl From<&mesh_model::SharedVariables> for SharedVariables {
-    fn from(shared: &mesh_model::SharedVariables) -> Self {
+/// With the asset that said it, whom the envelope names.
+impl From<(&AssetId, &mesh_model::SharedVariables)> for SharedVariables {
+    fn from((sender, shared): (&AssetId, &mesh_model::SharedVariables)) -> Self {
         Self {
+            sender: sender.to_string(),
             epoch: (&shared.epoch).into(),
             edge: (&shared.edge).into(),
             lower: Real::values(&shared.lower),
@@ -82,15 +84,33 @@ impl From<&mesh_model::SharedVariables> for SharedVariables {
     }
 }
 
-impl From<&mesh_model::DualVariables> for DualVariables {
-    fn from(dual: &mesh_model::DualVariables) -> Self {
+/// With the asset that said it, whom the envelope names.
+impl From<(&AssetId, &mesh_model::DualVariables)> for DualVariables {
+    fn from((sender, dual): (&AssetId, &mesh_model::DualVariables)) -> Self {
         Self {
+            sender: sender.to_string(),
             epoch: (&dual.epoch).into(),
             edge: (&dual.edge).into(),
             round: dual.round,
             reflected: Real::values(&dual.reflected),
             offered: Real::values(&dual.offered),
             awaits: dual.awaits,
+        }
+    }
+}
+
+/// With the asset that said it, whom the envelope names.
+impl From<(&AssetId, &mesh_model::RoundReport)> for RoundReport {
+    fn from((sender, report): (&AssetId, &mesh_model::RoundReport)) -> Self {
+        Self {
+            sender: sender.to_string(),
+            epoch: (&report.epoch).into(),
+            round: report.round,
+            primal_squared: report.primal_squared.value(),
+            dual_squared: report.dual_squared.value(),
+            scale_squared: report.scale_squared.value(),
+            upper: report.evaluation.upper.value(),
+            lower: report.evaluation.lower.value(),
         }
     }
 }
@@ -196,7 +216,7 @@ const NS_IN_S: u64 = 1_000_000_000;
 mod tests {
     use super::*;
     use crate::Message;
-    use mesh_model::{AssetId, Canonical, Hash, JunctionId};
+    use mesh_model::{Canonical, Hash, JunctionId};
 
     fn asset(name: &str) -> AssetId {
         AssetId::new(name).expect("a name")
@@ -249,7 +269,10 @@ mod tests {
 
     /// The view of `noun`, after a journey as CDR.
     fn sent<'a, Noun, View: Message + From<&'a Noun>>(noun: &'a Noun) -> View {
-        let view = View::from(noun);
+        received(View::from(noun))
+    }
+
+    fn received<View: Message>(view: View) -> View {
         let bytes = view.to_cdr().expect("every noun has a view in CDR");
         assert_eq!(View::from_cdr(&bytes).as_ref(), Ok(&view));
         view
@@ -306,8 +329,9 @@ mod tests {
             offered: vec![real(3.0)],
             awaits: true,
         };
-        let view: DualVariables = sent(&noun);
+        let view: DualVariables = received((&asset("rover"), &noun).into());
         assert_eq!((view.round, view.reflected, view.offered, view.awaits), (3, vec![1.0, 2.0], vec![3.0], true));
+        assert_eq!(view.sender, "rover");
         let noun = mesh_model::SharedVariables {
             epoch: epoch(),
             edge: edge(),
@@ -315,8 +339,21 @@ mod tests {
             upper: vec![real(1.0)],
             awaits: true,
         };
-        let view: SharedVariables = sent(&noun);
+        let view: SharedVariables = received((&asset("habitat"), &noun).into());
         assert_eq!((view.lower, view.upper, view.awaits), (vec![-1.0], vec![1.0], true));
+        assert_eq!(view.sender, "habitat");
+        let noun = mesh_model::RoundReport {
+            epoch: epoch(),
+            round: 8,
+            primal_squared: real(0.25),
+            dual_squared: real(0.5),
+            scale_squared: real(4.0),
+            evaluation: mesh_model::Evaluation { candidate: vec![], upper: real(-4.0), lower: real(-4.5) },
+        };
+        let view: RoundReport = received((&asset("rover"), &noun).into());
+        assert_eq!((&*view.sender, view.round, view.epoch.plan), ("rover", 8, 7));
+        assert_eq!([view.primal_squared, view.dual_squared, view.scale_squared], [0.25, 0.5, 4.0]);
+        assert_eq!([view.upper, view.lower], [-4.0, -4.5]);
         let noun = mesh_model::Opening { epoch: epoch(), window: window(), members: vec![asset("a"), asset("b")] };
         assert_eq!(sent::<_, Opening>(&noun).members, ["a", "b"]);
     }

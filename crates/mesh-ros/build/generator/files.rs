@@ -1,7 +1,5 @@
 //! Where the interface files are.
 
-#![expect(clippy::disallowed_methods, reason = "a build script reads files; the crate does not")]
-
 use super::{File, Kind, Package, Refusal};
 use std::path::{Path, PathBuf};
 

@@ -31,13 +31,17 @@ pub fn every_message(check: &mut impl Check) {
     check.check::<cosmosmesh_msgs::msg::LinkStatus>();
     check.check::<cosmosmesh_msgs::msg::Opening>();
     check.check::<cosmosmesh_msgs::msg::PlanDelta>();
+    check.check::<cosmosmesh_msgs::msg::RoundReport>();
     check.check::<cosmosmesh_msgs::msg::SharedVariables>();
     check.check::<cosmosmesh_msgs::msg::SignedEnvelope>();
+    check.check::<cosmosmesh_msgs::msg::VehicleState>();
     check.check::<cosmosmesh_msgs::msg::Window>();
     check.check::<cosmosmesh_msgs::srv::GetAuditEntriesRequest>();
     check.check::<cosmosmesh_msgs::srv::GetAuditEntriesResponse>();
     check.check::<cosmosmesh_msgs::srv::GetPlanRequest>();
     check.check::<cosmosmesh_msgs::srv::GetPlanResponse>();
+    check.check::<cosmosmesh_msgs::srv::StepRequest>();
+    check.check::<cosmosmesh_msgs::srv::StepResponse>();
     check.check::<geometry_msgs::msg::Point>();
     check.check::<geometry_msgs::msg::Pose>();
     check.check::<geometry_msgs::msg::PoseWithCovariance>();
@@ -65,7 +69,8 @@ fn none_is_forgotten() {
     }
     let mut listed = Listed(BTreeSet::new());
     every_message(&mut listed);
-    let services = [cosmosmesh_msgs::srv::GetAuditEntries::TYPE.name, cosmosmesh_msgs::srv::GetPlan::TYPE.name];
+    use cosmosmesh_msgs::srv;
+    let services = [srv::GetAuditEntries::TYPE, srv::GetPlan::TYPE, srv::Step::TYPE].map(|service| service.name);
     let types = interfaces::TYPES.iter().chain(crate::generated::TYPES).map(|found| found.name);
     assert_eq!(listed.0, types.filter(|name| !services.contains(name)).collect());
 }

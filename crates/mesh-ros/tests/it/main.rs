@@ -1,4 +1,5 @@
 //! The generated messages as a whole: their hashes, their encoding, what they do with hostile bytes, and the generator.
+//! And nodes that talk over the Zenoh backend, with routers and peers that behave badly.
 
 mod encoding;
 mod every;
@@ -7,8 +8,13 @@ mod facts;
 mod generator;
 mod hashes;
 mod hostile;
+mod network;
+mod outages;
 mod reference;
 mod refusals;
+mod rude_peers;
+mod services;
+mod topics;
 
 /// The messages of `tests/interfaces`, generated like those of the crate.
 mod generated {
