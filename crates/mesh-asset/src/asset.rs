@@ -126,6 +126,11 @@ impl Asset {
         adopted.state(&self.settings.me, telemetry)
     }
 
+    /// Whether it holds the planner role.
+    pub fn holds_planner_role(&self, now: MissionTime) -> bool {
+        self.planner.is_held(now)
+    }
+
     /// Who it is.
     pub fn id(&self) -> &AssetId {
         &self.settings.me

@@ -144,6 +144,11 @@ impl Planner {
         &self.adopted
     }
 
+    /// Whether this asset holds the role.
+    pub(crate) fn is_held(&self, now: MissionTime) -> bool {
+        self.succession.holds(now)
+    }
+
     /// Whether this asset takes `claimant` for the holder of the role.
     pub(crate) fn believes(&self, now: MissionTime, claimant: &AssetId) -> bool {
         self.succession.believes(now, claimant)
