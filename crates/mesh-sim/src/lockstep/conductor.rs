@@ -110,23 +110,27 @@ impl<'a> Conductor<'a> {
         self.world.advance(self.now);
         let changes = self.change_links();
         let telemetry = self.is_sensor_time().then(|| self.read_sensors());
-        let members: Vec<AssetId> = self.assets.keys().cloned().collect();
+        // Who has not done an earlier tick yet, on a clock that waits for nobody, is told of this one with the next.
+        let is_free = |member: &&AssetId| !self.open.contains_key(*member);
+        let members: Vec<AssetId> = self.assets.keys().filter(is_free).cloned().collect();
+        let mut grants = Vec::new();
         for member in members {
             let reading = telemetry.as_ref().and_then(|all| all.get(&member).cloned());
             if let Some(grant) = self.grant(&member, reading) {
-                self.open.insert(member, grant);
+                self.open.insert(member.clone(), grant.clone());
+                grants.push((member, grant));
             }
         }
-        let grants = self.open.iter().map(|(member, grant)| (member.clone(), grant.clone())).collect();
         Tick { changes, telemetry, grants }
     }
 
     /// An asset has done its part of the tick. What it commands takes effect at once. An answer that was not asked for
     /// changes nothing.
     pub fn answered(&mut self, member: &AssetId, answer: Answer) {
-        if answer.now != self.now || self.open.remove(member).is_none() {
+        if self.open.get(member).is_none_or(|grant| grant.now != answer.now) {
             return;
         }
+        self.open.remove(member);
         let Some(place) = self.assets.get_mut(member) else { return };
         place.deadline = answer.next_deadline;
         for Sent { to, frame, at } in answer.sent {
@@ -148,6 +152,18 @@ impl<'a> Conductor<'a> {
     /// When a message that is due now arrives, for asking its sender to send it again.
     pub fn sent(&self, to: &AssetId, frame: u64) -> Sent {
         Sent { to: to.clone(), frame, at: self.now }
+    }
+
+    /// The members that have not answered yet.
+    pub fn open(&self) -> impl Iterator<Item = &AssetId> {
+        self.open.keys()
+    }
+
+    /// Lets an asset go on without messages that are due and cannot be had any more, by sender and frame.
+    pub fn forgive(&mut self, member: &AssetId, missing: &[(AssetId, u64)]) {
+        if let Some(grant) = self.open.get_mut(member) {
+            grant.due.retain(|due| !missing.contains(due));
+        }
     }
 
     /// Whether all have answered.
