@@ -113,6 +113,9 @@ pub enum Surrender {
     /// It says itself that it cannot work, or there is no such program: a restart would end the same way.
     #[error("{0}, and a restart would change nothing")]
     Hopeless(Ended),
+    /// Its policy knows no restarts.
+    #[error("{0}, and is not to be started again")]
+    NoRestarts(Ended),
     /// It ended too often.
     #[error("{last} after {restarts} restarts within {:.0} s", span.as_secs_f64())]
     RestartsSpent {

@@ -118,6 +118,11 @@ impl Supervisor {
     /// Takes a process on and starts it. That it could not be started is told as an event. It is kept running until it
     /// ends with code 0, which says that its work is done, or with code 2, which says that it cannot work.
     pub fn start(&mut self, name: &str, program: Program) -> Result<(), StartError> {
+        self.start_with_policy(name, program, self.policy)
+    }
+
+    /// The same for a process that is restarted by other rules than the rest.
+    pub fn start_with_policy(&mut self, name: &str, program: Program, policy: RestartPolicy) -> Result<(), StartError> {
         if self.processes.contains_key(name) {
             return Err(StartError::NameTaken { name: name.to_owned() });
         }
@@ -126,7 +131,7 @@ impl Supervisor {
         let keeper = Keeper {
             name: name.to_owned(),
             program,
-            restarts: Restarts::new(self.policy),
+            restarts: Restarts::new(policy),
             status: Arc::clone(&status),
             events: self.events.clone(),
             orders: received,

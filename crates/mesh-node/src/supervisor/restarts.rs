@@ -59,6 +59,9 @@ impl Restarts {
 
     /// Says that there is no restart after `last`.
     pub(super) fn spent(&self, last: Ended) -> Surrender {
+        if self.policy.restarts_max == 0 {
+            return Surrender::NoRestarts(last);
+        }
         Surrender::RestartsSpent { last, restarts: self.policy.restarts_max, span: self.policy.span }
     }
 }

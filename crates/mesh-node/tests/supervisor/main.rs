@@ -54,7 +54,8 @@ fn each_restart_waits_twice_as_long_and_then_it_is_given_up() {
         let Some(delay) = restarting_in else { break };
         delays.push(delay);
     }
-    assert!(begin.elapsed() >= delays.iter().sum(), "{:?} with delays of {delays:?}", begin.elapsed());
+    let took = begin.elapsed();
+    assert!(took >= delays.iter().sum::<Duration>(), "{took:?} with delays of {delays:?}");
     assert_eq!(delays, [20, 40, 80].map(Duration::from_millis));
     let (why, last_words) = family.gave_up("rover");
     assert_eq!(why, Surrender::RestartsSpent { last: Ended::Code(3), restarts: 3, span: QUICK.span });
@@ -71,6 +72,15 @@ fn a_process_that_cannot_work_is_given_up_with_its_last_words() {
     assert_eq!(why.to_string(), "ended with code 2, and a restart would change nothing");
     let expect: Vec<String> = (11..=60).map(|number| format!("line {number} of 60")).collect();
     assert_eq!(last_words, expect);
+}
+
+#[test]
+fn a_process_can_have_a_policy_of_its_own() {
+    let mut family = Family::new(RestartPolicy::default());
+    let policy = RestartPolicy { restarts_max: 0, ..RestartPolicy::default() };
+    family.supervisor.start_with_policy("simulator", role_program("code 3"), policy).expect("is taken on");
+    assert_eq!(family.exited("simulator"), (Ended::Code(3), None));
+    assert_eq!(family.gave_up("simulator").0.to_string(), "ended with code 3, and is not to be started again");
 }
 
 #[test]
