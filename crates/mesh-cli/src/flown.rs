@@ -34,11 +34,22 @@ impl FlownMission {
         observer: &mut dyn Observer,
     ) -> Result<Self, Failure> {
         let flown = Flight { scenario, seed, fleet, run }.fly(observer)?;
+        Self::assess(scenario, seed, fleet, run, &flown)
+    }
+
+    /// Assesses a mission that was flown into a run folder.
+    pub fn assess(
+        scenario: &Scenario,
+        seed: u64,
+        fleet: &FleetFolder,
+        run: &RunFolder,
+        flown: &Flown,
+    ) -> Result<Self, Failure> {
         let interrupted = flown.outcome.interrupted;
-        let audit = audit::verify(run, fleet.file(), Claim::Flown { mission: flown.mission, interrupted })?;
+        let audit = audit::verify(run, fleet.file(), Claim::Flown(&flown))?;
         let central = if interrupted { None } else { central(scenario, seed) };
-        let unplanned = unplanned(scenario, seed, &flown)?;
-        let evidence = Evidence { scenario, seed, flown: &flown, audit: &audit, central, unplanned };
+        let unplanned = unplanned(scenario, seed, flown)?;
+        let evidence = Evidence { scenario, seed, flown, audit: &audit, central, unplanned };
         let plans = plan_file(scenario.name.as_str(), seed, &flown.outcome.journal.plans);
         Ok(Self { report: evidence.report(), courses: evidence.courses(), plans, audit })
     }

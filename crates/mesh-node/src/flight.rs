@@ -26,6 +26,7 @@ pub struct Flight<'a> {
 }
 
 /// A flight that is over.
+#[derive(Debug)]
 pub struct Flown {
     /// How it went.
     pub outcome: FleetOutcome,

@@ -29,8 +29,6 @@ pub(super) struct Track<'a> {
     transmissions: Vec<(AssetId, u64)>,
     /// Whom it has contact with.
     peers: BTreeSet<AssetId>,
-    /// What it said since the newest time, to whom, in which transmission, and whether they had contact then.
-    said: Vec<(AssetId, u64, bool)>,
     commands: Vec<(MissionTime, CommandSchedule)>,
     events: Vec<(MissionTime, Event)>,
     entries: Vec<SignedEnvelope>,
@@ -55,7 +53,6 @@ impl<'a> Track<'a> {
             traffic: Traffic::default(),
             transmissions: Vec::new(),
             peers: BTreeSet::new(),
-            said: Vec::new(),
             commands: Vec::new(),
             events: Vec::new(),
             entries: Vec::new(),
@@ -83,9 +80,6 @@ impl<'a> Track<'a> {
             Ok(input) => input,
             Err(why) => return part(why.to_string(), "an input"),
         };
-        if recorded.now > self.ended {
-            self.transmit();
-        }
         match &input {
             Input::Signed { id, signature } => match self.to_sign.remove(id) {
                 Some(unsigned) if key.accepts(&unsigned, signature) => {}
@@ -133,18 +127,6 @@ impl<'a> Track<'a> {
         self.ended
     }
 
-    /// What was said at one time goes out when all contacts of that time are known: somebody with whom contact was lost
-    /// in the same tick does not hear it.
-    fn transmit(&mut self) {
-        for (to, frame, in_contact) in std::mem::take(&mut self.said) {
-            if in_contact && self.peers.contains(&to) {
-                self.transmissions.push((to, frame));
-            } else {
-                self.traffic.dropped += 1;
-            }
-        }
-    }
-
     fn drain(&mut self, now: MissionTime) {
         while let Some(output) = self.asset.poll_output() {
             match output {
@@ -157,7 +139,11 @@ impl<'a> Track<'a> {
                 Output::Send { to, frame, bytes } => {
                     self.traffic.messages += 1;
                     self.traffic.bytes += bytes.len() as u64;
-                    self.said.push((to.clone(), frame, self.peers.contains(&to)));
+                    if self.peers.contains(&to) {
+                        self.transmissions.push((to.clone(), frame));
+                    } else {
+                        self.traffic.dropped += 1;
+                    }
                     self.sent.insert((to, Hash::of(&bytes)));
                 }
                 Output::Command(schedule) => self.commands.push((now, schedule)),
@@ -166,8 +152,7 @@ impl<'a> Track<'a> {
         }
     }
 
-    pub(super) fn finish(mut self, totals: Totals) -> Retraced {
-        self.transmit();
+    pub(super) fn finish(self, totals: Totals) -> Retraced {
         Retraced {
             state: self.asset.state(),
             totals,

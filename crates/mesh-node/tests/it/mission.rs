@@ -53,8 +53,7 @@ impl Mission {
         let flown = Flight { scenario: &scenario, seed, fleet: &fleet, run: &run }
             .fly(&mut Patience { ticks_left: ticks })
             .expect("flies");
-        let claim = Claim::Flown { mission: flown.mission, interrupted: flown.outcome.interrupted };
-        let audit = audit::verify(&run, fleet.file(), claim).expect("audits");
+        let audit = audit::verify(&run, fleet.file(), Claim::Flown(&flown)).expect("audits");
         let report =
             Evidence { scenario: &scenario, seed, flown: &flown, audit: &audit, central: None, unplanned: None }
                 .report();

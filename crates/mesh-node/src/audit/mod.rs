@@ -2,11 +2,20 @@
 //!
 //! Every log is checked by itself (records, signatures, chain, first and last entry); then across logs: every
 //! certificate must name entries that its members really signed, and its sums must be theirs; every adoption must name
-//! such a certificate. No LocalProblem is needed for any of it.
+//! such a certificate. No LocalProblem is needed for any of it. Where the recordings are there too, every entry that they
+//! show as acknowledged must be in its author's log.
+//!
+//! A process that was lost for good may leave a log that nobody closed, with a torn record at its end. That is no finding
+//! if the run says that it was lost.
+
+mod acknowledged;
+
+pub use acknowledged::{LostEntry, acknowledged_entries_lost};
 
 use crate::durable;
 use crate::error::NodeError;
 use crate::fleet_folder::FleetFile;
+use crate::flight::Flown;
 use crate::report::{AuditFigures, Report};
 use crate::run_folder::RunFolder;
 use mesh_asset::check_certificate;
@@ -64,12 +73,7 @@ pub enum Claim<'a> {
     /// There is no report: the run must have come to its end.
     Nothing,
     /// The flight has just ended, by itself or because somebody stopped it.
-    Flown {
-        /// The run.
-        mission: MissionId,
-        /// Whether somebody stopped it.
-        interrupted: bool,
-    },
+    Flown(&'a Flown),
     /// report.json, which must agree with the logs.
     Report(&'a Report),
 }
@@ -79,16 +83,31 @@ impl Claim<'_> {
     fn is_interrupted(self) -> bool {
         match self {
             Self::Nothing => false,
-            Self::Flown { interrupted, .. } => interrupted,
+            Self::Flown(flown) => flown.outcome.interrupted,
             Self::Report(report) => report.interrupted,
         }
+    }
+
+    /// Whether the process of a member was lost: then its log may lack an end.
+    fn is_lost(self, member: &AssetId) -> bool {
+        let processes = match self {
+            Self::Nothing => return false,
+            Self::Flown(flown) => &flown.processes,
+            Self::Report(report) => &report.processes,
+        };
+        processes.iter().any(|process| process.name == member.as_str() && process.lost)
+    }
+
+    /// Whether the log of a member may lack its end.
+    fn may_be_open(self, member: &AssetId) -> bool {
+        self.is_interrupted() || self.is_lost(member)
     }
 
     /// The run that the logs must be of.
     fn mission(self) -> Option<MissionId> {
         match self {
             Self::Nothing => None,
-            Self::Flown { mission, .. } => Some(mission),
+            Self::Flown(flown) => Some(flown.mission),
             Self::Report(report) => Some(report.mission),
         }
     }
@@ -102,7 +121,7 @@ pub fn verify(run: &RunFolder, fleet: &FleetFile, claim: Claim<'_>) -> Result<Au
     };
     fleet.check_serves(run.path(), &contract.fleet, &contract.members)?;
     auditor.refuse_strangers(run, &contract)?;
-    let bytes = auditor.read_logs(run, &contract)?;
+    let bytes = auditor.read_logs(run, &contract, claim)?;
     let Some(mission) = claim.mission().or_else(|| common_mission(bytes.values())) else {
         for (author, bytes) in &bytes {
             if let Err(damage) = read_log(bytes) {
@@ -118,6 +137,7 @@ pub fn verify(run: &RunFolder, fleet: &FleetFile, claim: Claim<'_>) -> Result<Au
     let mut logs = BTreeMap::new();
     let mut entries = 0;
     for (author, bytes) in &bytes {
+        let bytes = if claim.may_be_open(author) { sound_part(bytes) } else { bytes };
         match audit_log(bytes, author, &fleet.roster(), &expectation) {
             Ok(log) => {
                 entries += log.entries.len() as u64;
@@ -129,6 +149,12 @@ pub fn verify(run: &RunFolder, fleet: &FleetFile, claim: Claim<'_>) -> Result<Au
     for (author, log) in &logs {
         auditor.check_ends(author, log, &contract, claim);
         auditor.check_contents(author, log, &logs, &contract);
+    }
+    for lost in acknowledged_entries_lost(run, fleet)? {
+        // A log that does not stand by itself was found already.
+        if logs.contains_key(&lost.author) {
+            auditor.find(&log_name(&lost.author), Some(lost.sequence), lost.to_string());
+        }
     }
     if let Claim::Report(report) = claim {
         auditor.check_scenario(run, report)?;
@@ -185,6 +211,7 @@ impl Auditor {
         &mut self,
         run: &RunFolder,
         contract: &FleetContract,
+        claim: Claim<'_>,
     ) -> Result<BTreeMap<AssetId, Vec<u8>>, NodeError> {
         let mut logs = BTreeMap::new();
         for member in &contract.members {
@@ -194,7 +221,10 @@ impl Auditor {
                     logs.insert(member.clone(), bytes);
                 }
                 Err(NodeError::Refused { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                    self.find(&log_name(member), None, "the log is missing");
+                    // Who was killed for good may not have come to begin one.
+                    if !claim.is_lost(member) {
+                        self.find(&log_name(member), None, "the log is missing");
+                    }
                 }
                 Err(NodeError::Unfit { fault, .. }) => self.find(&log_name(member), None, fault.to_string()),
                 Err(why) => return Err(why),
@@ -221,10 +251,12 @@ impl Auditor {
         match log.entries.first().map(Verified::payload) {
             Some(Payload::Audit(record)) if record.subject == (AuditSubject::Joined { contract: contract.hash() }) => {}
             Some(_) => self.find(&file, Some(0), "the log does not begin with its author joining under this contract"),
+            // Killed before it had said anything.
+            None if claim.is_lost(author) => return,
             None => self.find(&file, None, "the log is empty"),
         }
         let last = log.entries.len().saturating_sub(1) as u64;
-        if !log.closed && !claim.is_interrupted() {
+        if !log.closed && !claim.may_be_open(author) {
             self.find(&file, Some(last), "the log ends without being closed: entries are missing at its end");
         }
         if log.closed && claim.is_interrupted() {
