@@ -7,11 +7,13 @@ mod feasibility;
 mod flown;
 mod interrupt;
 mod logging;
+mod node;
 mod output;
 mod progress;
 mod replay;
 mod run;
 mod scenario_file;
+mod simulator;
 mod sweep;
 mod table;
 mod trace_file;
@@ -21,7 +23,7 @@ use failure::{Failure, Verdict};
 use logging::{Filter, Logging};
 use std::process::ExitCode;
 
-/// A fleet that plans together while it is out of contact, flown in one process.
+/// A fleet that plans together while it is out of contact, flown by one process a member.
 #[derive(Parser)]
 #[command(name = "cosmosmesh", version, after_help = EXIT_CODES)]
 struct Arguments {
@@ -46,6 +48,11 @@ enum Command {
     Audit(audit::Command),
     /// Flies a mission under many seeds.
     Sweep(sweep::Arguments),
+    /// Flies one member of a mission that `run` has begun: for systemd, or a container.
+    Node(node::Arguments),
+    /// Flies the world of a mission; started by `run`.
+    #[command(hide = true)]
+    Simulator(simulator::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -58,6 +65,8 @@ fn main() -> ExitCode {
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Audit(audit::Command::Verify(arguments)) => audit::run(&arguments),
         Command::Sweep(arguments) => sweep::run(&arguments),
+        Command::Node(arguments) => node::run(&arguments, &logging),
+        Command::Simulator(arguments) => simulator::run(&arguments, &logging),
     });
     let verdict = result.unwrap_or_else(|failure| {
         failure.show();

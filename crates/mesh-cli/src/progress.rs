@@ -1,12 +1,14 @@
 //! What a person sees while a mission is flown: a few lines that stay in place on a terminal, plain lines elsewhere.
 
 use crate::interrupt::Interrupt;
+use crate::logging;
 use crate::output::{self, InPlace};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use mesh_adapters::Telemetry;
 use mesh_asset::Event;
 use mesh_model::{AssetId, Epoch, MissionTime};
 use mesh_node::Observer;
+use mesh_node::processes::{ProcessEvent, ProcessObserver};
 use mesh_sim::Scenario;
 use mesh_sim::fleet::FleetEvent;
 use mesh_sim::journal::LinkChange;
@@ -205,6 +207,15 @@ impl Progress {
         }
     }
 
+    /// Says something that has no mission time.
+    fn say_at_once(&self, text: &str) {
+        match &self.display {
+            Display::Silent => {}
+            Display::Plain => output::note(text),
+            Display::Terminal(bars) => bars.clock.println(text),
+        }
+    }
+
     fn described(&self, id: &AssetId) -> String {
         let Some(line) = self.assets.get(id) else { return String::new() };
         let battery = match line.soc_kwh {
@@ -231,6 +242,31 @@ impl Observer for Progress {
 
     fn stop_requested(&mut self) -> bool {
         self.interrupt.is_requested()
+    }
+}
+
+impl ProcessObserver for Progress {
+    fn process(&mut self, event: &ProcessEvent<'_>) {
+        match event {
+            ProcessEvent::Router(endpoint) => tracing::info!(endpoint, "the local plane is up"),
+            ProcessEvent::Started(name, pid, incarnation) => tracing::info!(name, pid, incarnation, "started"),
+            ProcessEvent::Line(name, text) => logging::forward(name, text),
+            ProcessEvent::Awaited(asset, arguments) => {
+                let line = arguments.iter().map(|argument| argument.to_string_lossy()).collect::<Vec<_>>().join(" ");
+                output::note(format_args!("start {asset} by: cosmosmesh {line}"));
+            }
+            ProcessEvent::Ended(name, how, Some(delay)) => {
+                tracing::warn!(name, %how, "a process ended");
+                self.say_at_once(&format!("{name} {how}; it is started again in {} ms", delay.as_millis()));
+            }
+            ProcessEvent::Ended(name, how, None) => tracing::info!(name, %how, "a process ended"),
+            ProcessEvent::GaveUp(name, why, last_words) => {
+                tracing::error!(name, %why, ?last_words, "a process was given up");
+                self.say_at_once(&format!("{name} is not started again: {why}"));
+            }
+            ProcessEvent::Lost(now, asset) => self.say(*now, &format!("{asset} does not answer; on without it")),
+            ProcessEvent::Found(now, asset) => self.say(*now, &format!("{asset} is back")),
+        }
     }
 }
 

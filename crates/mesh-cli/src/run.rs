@@ -8,9 +8,13 @@ use crate::output;
 use crate::progress::{Mode, Progress};
 use crate::scenario_file::ScenarioFile;
 use crate::table::Table;
+use mesh_model::AssetId;
+use mesh_node::processes::{Pace, ProcessFlight, ProcessRun};
 use mesh_node::report::{PlanFigures, Status};
-use mesh_node::{FleetFolder, Report, RunFolder, fleet_folder, program_version, wording};
-use std::path::PathBuf;
+use mesh_node::{FleetFolder, NodeError, Report, RunFolder, fleet_folder, program_version, wording};
+use mesh_ros::rmw_zenoh;
+use mesh_sim::Scenario;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// Flies a mission and writes a run folder.
@@ -24,9 +28,20 @@ pub struct Arguments {
     /// The seed, in place of the scenario's.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Flies the whole fleet in this process, which is also the default.
-    #[arg(long)]
+    /// Flies the whole fleet in this process, instead of one process a member.
+    #[arg(long, conflicts_with_all = ["realtime", "ros_port", "external"])]
     in_process: bool,
+    /// Lets mission time go RATE times as fast as the clock on the wall, whether the members keep up or not; without it
+    /// time waits for them, and a seed always gives the same mission.
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    realtime: Option<f64>,
+    /// Port of this machine on which ROS 2 finds the fleet, 7447 for its own tools; without it a free one. The domain is
+    /// $ROS_DOMAIN_ID.
+    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
+    ros_port: u16,
+    /// A member that somebody else starts, by the command that is then shown. May be given more than once.
+    #[arg(long, value_name = "ID", value_parser = crate::node::parse_asset)]
+    external: Vec<AssetId>,
     /// Prints the report as JSON, and nothing else.
     #[arg(long)]
     json: bool,
@@ -53,7 +68,11 @@ pub fn run(arguments: &Arguments, logging: &Logging) -> Result<Verdict, Failure>
     tracing::info!(version = program_version(), scenario = %scenario.name, seed, fleet = %fleet_path.display(), "run begins");
     let mode = if arguments.json { Mode::Silent } else { Mode::Lines };
     let mut progress = Progress::new(&scenario, mode, interrupt.clone());
-    let mission = FlownMission::fly(&scenario, seed, &fleet, &run, &mut progress);
+    let mission = if arguments.in_process {
+        FlownMission::fly(&scenario, seed, &fleet, &run, &mut progress)
+    } else {
+        by_processes(arguments, logging, &scenario, seed, &fleet, &run, &mut progress)
+    };
     progress.finish();
     let mission = mission.and_then(|mission| mission.write(&run).map(|()| mission)).inspect_err(|_| {
         output::note(format_args!("the run broke off; what there is of it is in {}", run.path().display()));
@@ -73,6 +92,49 @@ pub fn run(arguments: &Arguments, logging: &Logging) -> Result<Verdict, Failure>
         Verdict::good_if(mission.report.status == Status::Pass)
     })
 }
+
+/// Flies the mission by a process for each member, and one for the world.
+fn by_processes(
+    arguments: &Arguments,
+    logging: &Logging,
+    scenario: &Scenario,
+    seed: u64,
+    fleet: &FleetFolder,
+    run: &RunFolder,
+    progress: &mut Progress,
+) -> Result<FlownMission, Failure> {
+    let program = std::env::current_exe().map_err(NodeError::refused("find", Path::new("this program")))?;
+    let domain = std::env::var("ROS_DOMAIN_ID").ok();
+    let domain =
+        rmw_zenoh::Settings::domain_of(domain.as_deref()).map_err(|source| NodeError::LocalPlane { source })?;
+    let flight = ProcessFlight {
+        scenario,
+        seed,
+        fleet,
+        run,
+        pace: arguments.realtime.map_or(Pace::LockStep, Pace::Realtime),
+        program,
+        arguments: logging.arguments(),
+        ros_port: arguments.ros_port,
+        domain,
+        external: arguments.external.iter().cloned().collect(),
+    };
+    let ProcessRun { flown, broken_off } = flight.fly(progress)?;
+    if let Some(why) = broken_off {
+        output::note(why);
+    }
+    FlownMission::assess(scenario, seed, fleet, run, &flown)
+}
+
+fn parse_rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate.is_finite() && rate > 0.0 && rate <= RATE_MAX => Ok(rate),
+        _ => Err(format!("expected a number above 0 and up to {RATE_MAX}")),
+    }
+}
+
+/// Faster than this no member keeps up.
+const RATE_MAX: f64 = 1e6;
 
 /// The tables at the end of a mission.
 fn show(report: &Report, run: &RunFolder) {

@@ -47,6 +47,34 @@ pub enum NodeError {
         /// What Zenoh said.
         why: String,
     },
+    /// The local plane, which ROS 2 sees, does not come up.
+    #[error("the local plane: {source}")]
+    LocalPlane {
+        /// What went wrong.
+        source: mesh_ros::RosError,
+    },
+    /// A process was not started.
+    #[error("{why}")]
+    NotStarted {
+        /// Why.
+        why: String,
+    },
+    /// A process ended before the mission began, and would again.
+    #[error("the process {name} {why}; its last words:\n{last_words}")]
+    ProcessFailed {
+        /// Which.
+        name: String,
+        /// How it ended.
+        why: String,
+        /// What it wrote to standard error before.
+        last_words: String,
+    },
+    /// The supervisor does not listen any more.
+    #[error("cannot tell the supervisor what happens: {source}")]
+    NotTold {
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// Nothing says where the fleets live.
     #[error("no place for the fleet folder: neither COSMOSMESH_HOME nor HOME is set")]
     NoHome,
@@ -208,6 +236,12 @@ impl NodeError {
         match self {
             Self::Refused { source, action, .. } => refusal_hint(source.kind(), action).map(str::to_owned),
             Self::NoEntropy { .. } | Self::NotIssued { .. } | Self::NoMeshPlane { .. } => None,
+            Self::NotStarted { .. } | Self::NotTold { .. } => None,
+            Self::LocalPlane { source: mesh_ros::RosError::PortInUse { .. } } => {
+                Some("leave --ros-port away for a free one, or end what listens there".to_owned())
+            }
+            Self::LocalPlane { .. } => None,
+            Self::ProcessFailed { .. } => Some("its file under trace/ in the run folder says more".to_owned()),
             Self::NotListening { source, .. } => Some(
                 match source.kind() {
                     io::ErrorKind::AddrInUse => {

@@ -16,6 +16,7 @@ pub mod host;
 pub mod mesh_plane;
 mod mission_text;
 pub mod plan_file;
+pub mod processes;
 pub mod reconstruct;
 pub mod recording;
 pub mod replay;

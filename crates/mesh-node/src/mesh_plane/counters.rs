@@ -16,6 +16,13 @@ pub struct Counters {
     pub dropped: BTreeMap<Dropped, u64>,
 }
 
+impl Counters {
+    /// Messages that nobody who runs this program can have sent to this member.
+    pub fn garbage(&self) -> u64 {
+        self.dropped.iter().filter(|(reason, _)| **reason != Dropped::ForAnother).map(|(_, count)| count).sum()
+    }
+}
+
 /// Messages and their bytes, without what Zenoh, TLS and TCP add.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Traffic {

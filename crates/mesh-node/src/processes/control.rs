@@ -1,0 +1,90 @@
+//! What the simulator says to a member and the member answers: the content of the service `step`.
+
+use borsh::{BorshDeserialize, BorshSerialize};
+use mesh_model::{AssetId, Canonical, MissionTime};
+use mesh_sim::lockstep::{Answer, Grant, Sent};
+
+/// What the simulator wants.
+#[derive(Debug, Clone, PartialEq, BorshSerialize, BorshDeserialize)]
+pub(super) enum Request {
+    /// To know whether the member is there, and where it stands.
+    Hello,
+    /// A step.
+    Step(Grant),
+    /// Messages that did not arrive.
+    Again(Vec<Sent>),
+}
+
+/// What the member answers.
+#[derive(Debug, Clone, PartialEq, BorshSerialize, BorshDeserialize)]
+pub(super) enum Reply {
+    /// It is there; its last tick.
+    Here(MissionTime),
+    /// The step is done.
+    Done(Box<Answer>, Figures),
+    /// These messages are due and did not arrive, by sender and frame; nothing was done.
+    Missing(Vec<(AssetId, u64)>),
+    /// So many messages were sent again.
+    Resent(u32),
+}
+
+/// What a process has counted since it was started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, BorshSerialize, BorshDeserialize)]
+pub struct Figures {
+    /// Counts the processes of this member; the first is 0.
+    pub incarnation: u32,
+    /// Bytes handed to the mesh plane.
+    pub bytes_sent: u64,
+    /// Messages and requests on both planes that were none, or not for this member to hear.
+    pub garbage: u64,
+}
+
+/// Bytes that are nothing of this version.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum ControlError {
+    /// Another version of the program.
+    #[error("version {found} of the step protocol, this program speaks {VERSION}")]
+    Version {
+        /// What was found.
+        found: u8,
+    },
+    /// Not in the right form.
+    #[error("{0}")]
+    Malformed(String),
+}
+
+pub(super) fn encode<T: Canonical>(content: &T) -> Vec<u8> {
+    let mut bytes = vec![VERSION];
+    bytes.extend(content.encode());
+    bytes
+}
+
+pub(super) fn decode<T: Canonical>(bytes: &[u8]) -> Result<T, ControlError> {
+    match bytes.split_first() {
+        Some((&VERSION, content)) => T::decode(content).map_err(|why| ControlError::Malformed(why.to_string())),
+        Some((&found, _)) => Err(ControlError::Version { found }),
+        None => Err(ControlError::Malformed("no bytes".to_owned())),
+    }
+}
+
+const VERSION: u8 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_is_understood_and_nothing_else() {
+        let request = Request::Again(vec![Sent {
+            to: AssetId::new("rover").expect("a good name"),
+            frame: 7,
+            at: MissionTime::from_s(3),
+        }]);
+        let bytes = encode(&request);
+        assert_eq!(decode::<Request>(&bytes), Ok(request));
+        assert!(matches!(decode::<Request>(&bytes[..bytes.len() - 1]), Err(ControlError::Malformed(_))));
+        assert!(matches!(decode::<Request>(&[]), Err(ControlError::Malformed(_))));
+        let other = [&[9], &bytes[1..]].concat();
+        assert_eq!(decode::<Request>(&other), Err(ControlError::Version { found: 9 }));
+    }
+}

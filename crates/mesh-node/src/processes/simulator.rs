@@ -1,0 +1,397 @@
+//! The simulator as a process of its own: the world, the clock, the links. It grants the members their ticks and tells its
+//! supervisor what happens.
+
+use super::control::{Figures, Reply, Request, decode, encode};
+use super::mission_file::{MissionFile, Pace};
+use super::news::News;
+use super::views::{STEP_SERVICE, publish};
+use crate::durable;
+use crate::error::{Fault, NodeError};
+use crate::program_version;
+use crate::recording::{WorldEvent, WorldHeading, WorldRecordingWriter};
+use crate::run_folder::RunFolder;
+use mesh_model::{AssetId, Hash};
+use mesh_ros::interfaces::cosmosmesh_msgs::srv::{Step, StepRequest};
+use mesh_ros::interfaces::rosgraph_msgs::msg::Clock;
+use mesh_ros::rmw_zenoh::{self, ZenohBackend};
+use mesh_ros::{CallError, Client, Node, Publisher, Qos, RosError};
+use mesh_sim::almanac::Almanac;
+use mesh_sim::lockstep::{Answer, Conductor, Sent};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
+
+/// Which mission, and where the news go.
+pub struct SimulatorOptions<W> {
+    /// The mission file.
+    pub mission: PathBuf,
+    /// Takes the news.
+    pub news: W,
+    /// Set when the simulator is to stop.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// Flies the world of a mission to its end, or until it is told to stop.
+pub fn simulate<W: Write>(options: SimulatorOptions<W>) -> Result<(), NodeError> {
+    let mission = MissionFile::read(&options.mission)?;
+    let run = RunFolder::open(&mission.run)?;
+    let text = durable::read_text(&run.scenario())?;
+    let (scenario, _) = mesh_sim::scenario::parse(&text);
+    let no_scenario = || Fault::Malformed { expected: "a scenario", why: "it was one when the run began".to_owned() };
+    let scenario = scenario.ok_or_else(|| NodeError::unfit(&run.scenario(), no_scenario()))?;
+    let almanac = Almanac::new(&scenario);
+    let heading =
+        WorldHeading { program: program_version().to_owned(), scenario: scenario.name.clone(), seed: mission.seed };
+    let recording = WorldRecordingWriter::create(&run.world_recording(), &heading)?;
+    let (replies, arrived) = channel();
+    let plane = Plane::open(&mission, replies).map_err(|source| NodeError::LocalPlane { source })?;
+    let mut conductor = Conductor::new(&scenario, &almanac, mission.seed);
+    if mission.pace != Pace::LockStep {
+        conductor = conductor.without_waiting();
+    }
+    let simulator = Simulator {
+        conductor,
+        plane,
+        arrived,
+        recording,
+        news: options.news,
+        stop: options.stop,
+        pace: mission.pace,
+        calls: BTreeMap::new(),
+        commanded: false,
+    };
+    simulator.fly()
+}
+
+/// The simulator's node on the local plane.
+struct Plane {
+    _node: Node,
+    clock: Publisher<Clock>,
+    members: BTreeMap<AssetId, Client<Step>>,
+    replies: Sender<Arrived>,
+}
+
+/// What came of a call.
+struct Arrived {
+    member: AssetId,
+    /// Counts the calls to this member: what an earlier one brings is late.
+    number: u64,
+    reply: Result<Reply, CallError>,
+}
+
+impl Plane {
+    fn open(mission: &MissionFile, replies: Sender<Arrived>) -> Result<Self, RosError> {
+        let settings = rmw_zenoh::Settings {
+            router: mission.router.clone(),
+            domain: mission.domain,
+            connect_timeout: CONNECT_MAX,
+        };
+        let node = Node::new(ZenohBackend::connect(&settings)?, "/", "simulator")?;
+        let clock = node.publisher("/clock", Qos::CLOCK)?;
+        let mut members = BTreeMap::new();
+        for id in mission.members.keys() {
+            members.insert(id.clone(), node.client::<Step>(&format!("/{id}/{STEP_SERVICE}"))?);
+        }
+        Ok(Self { _node: node, clock, members, replies })
+    }
+
+    fn call(&self, member: &AssetId, number: u64, request: &Request) {
+        let Some(client) = self.members.get(member) else { return };
+        let (replies, from) = (self.replies.clone(), member.clone());
+        let service = client.service().to_string();
+        client.call(&StepRequest { grant: encode(request) }, CALL_MAX, move |answer| {
+            let understood = |answer: mesh_ros::interfaces::cosmosmesh_msgs::srv::StepResponse| {
+                decode(&answer.answer).map_err(|why| CallError::Garbled { service, flaw: why.to_string() })
+            };
+            // Nobody listens any more when the mission is over.
+            let _ = replies.send(Arrived { member: from, number, reply: answer.and_then(understood) });
+        });
+    }
+
+    fn is_there(&self, member: &AssetId) -> bool {
+        self.members.get(member).is_some_and(|client| client.wait_for_server(Duration::ZERO))
+    }
+}
+
+struct Simulator<'a, W> {
+    conductor: Conductor<'a>,
+    plane: Plane,
+    arrived: Receiver<Arrived>,
+    recording: WorldRecordingWriter,
+    news: W,
+    stop: Arc<AtomicBool>,
+    pace: Pace,
+    calls: BTreeMap<AssetId, Calls>,
+    /// Whether anything was recorded in this tick.
+    commanded: bool,
+}
+
+/// How it stands with the calls to one member.
+#[derive(Default)]
+struct Calls {
+    /// Number of the last call.
+    number: u64,
+    /// When it is called again, unless it answers.
+    again: Option<Instant>,
+    /// Since when it has not answered as it should.
+    silent: Option<Instant>,
+    /// Since when it misses messages.
+    missing: Option<Instant>,
+    figures: Figures,
+}
+
+impl<W: Write> Simulator<'_, W> {
+    fn fly(mut self) -> Result<(), NodeError> {
+        self.await_members()?;
+        self.tell(&News::Began)?;
+        let began = Instant::now();
+        let interrupted = loop {
+            self.tick()?;
+            let is_stopped = self.is_stopped();
+            if is_stopped || self.conductor.is_last() {
+                break is_stopped;
+            }
+            self.look_for_the_lost()?;
+            self.conductor.advance();
+            self.await_time(began);
+        };
+        let now = self.conductor.now();
+        for (member, calls) in &self.calls {
+            News::Figures(member.clone(), calls.figures).write(&mut self.news).map_err(not_told)?;
+        }
+        let world = Hash::of(&self.conductor.world().state_bytes());
+        self.recording.finish(now)?;
+        News::Over { now, world, interrupted }.write(&mut self.news).map_err(not_told)
+    }
+
+    /// Waits until all members are there; those that are not in time are lost before the mission begins.
+    fn await_members(&mut self) -> Result<(), NodeError> {
+        let deadline = Instant::now() + START_MAX;
+        for (member, client) in &self.plane.members {
+            self.calls.insert(member.clone(), Calls::default());
+            while !client.wait_for_server(GLANCE) && Instant::now() < deadline && !self.is_stopped() {}
+        }
+        let absent: Vec<AssetId> =
+            self.plane.members.keys().filter(|member| !self.plane.is_there(member)).cloned().collect();
+        for member in absent {
+            self.lose(&member)?;
+        }
+        Ok(())
+    }
+
+    fn tick(&mut self) -> Result<(), NodeError> {
+        let now = self.conductor.now();
+        let tick = self.conductor.begin();
+        publish(&self.plane.clock, &Clock { clock: now.into() });
+        for change in tick.changes {
+            self.tell(&News::Link { now, a: change.a, b: change.b, up: change.up })?;
+        }
+        if let Some(telemetry) = tick.telemetry {
+            self.tell(&News::Sensors(now, telemetry))?;
+        }
+        for (member, grant) in tick.grants {
+            let calls = self.calls.entry(member.clone()).or_default();
+            (calls.silent, calls.missing) = (None, None);
+            self.call(&member, &Request::Step(grant));
+        }
+        if self.pace == Pace::LockStep {
+            while !self.conductor.is_settled() && !self.is_stopped() {
+                self.attend(GLANCE)?;
+            }
+        }
+        self.keep_commands()
+    }
+
+    /// Takes one reply, or sees who has been silent for too long.
+    fn attend(&mut self, timeout: Duration) -> Result<(), NodeError> {
+        if let Ok(arrived) = self.arrived.recv_timeout(timeout) {
+            self.take(arrived)?;
+        }
+        let open: Vec<AssetId> = self.conductor.open().cloned().collect();
+        let now = Instant::now();
+        for member in open {
+            let calls = self.calls.entry(member.clone()).or_default();
+            if calls.silent.is_some_and(|since| now.duration_since(since) > LOST_AFTER) {
+                self.lose(&member)?;
+            } else if calls.again.is_some_and(|again| again <= now)
+                && let Some(grant) = self.conductor.open_grant(&member).cloned()
+            {
+                self.call(&member, &Request::Step(grant));
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, arrived: Arrived) -> Result<(), NodeError> {
+        let Arrived { member, number, reply } = arrived;
+        let calls = self.calls.entry(member.clone()).or_default();
+        let is_last = number == calls.number;
+        match reply {
+            Ok(Reply::Done(answer, figures)) => {
+                (calls.silent, calls.again) = (None, None);
+                self.note_figures(&member, figures)?;
+                self.done(&member, *answer)?;
+            }
+            Ok(Reply::Missing(missing)) if is_last => {
+                calls.silent = None;
+                let since = *calls.missing.get_or_insert_with(Instant::now);
+                calls.again = Some(Instant::now() + RETRY);
+                self.chase(&member, missing, since);
+            }
+            Ok(Reply::Here(_)) => {
+                calls.silent = None;
+                self.found(&member)?;
+            }
+            Ok(Reply::Missing(_) | Reply::Resent(_)) => {}
+            Err(why) => {
+                tracing::debug!(%member, %why, "no answer");
+                calls.silent.get_or_insert_with(Instant::now);
+                calls.again = Some(Instant::now() + RETRY);
+            }
+        }
+        Ok(())
+    }
+
+    fn done(&mut self, member: &AssetId, answer: Answer) -> Result<(), NodeError> {
+        if self.conductor.open_grant(member).is_none_or(|grant| grant.now != answer.now) {
+            return Ok(());
+        }
+        let now = self.conductor.now();
+        for refused in &answer.refused {
+            self.tell(&News::Refused(answer.now, member.clone(), refused.clone()))?;
+        }
+        for event in &answer.events {
+            self.tell(&News::Asset(answer.now, member.clone(), event.clone()))?;
+        }
+        for schedule in &answer.commands {
+            let command = WorldEvent::Command { asset: member.clone(), schedule: schedule.clone() };
+            self.recording.event(now, &command)?;
+            self.commanded = true;
+        }
+        self.conductor.answered(member, answer);
+        Ok(())
+    }
+
+    /// Has those messages sent again that somebody misses. What cannot be had any more is given up.
+    fn chase(&mut self, member: &AssetId, missing: Vec<(AssetId, u64)>, since: Instant) {
+        if since.elapsed() > LOST_AFTER {
+            tracing::warn!(%member, ?missing, "goes on without these messages");
+            self.conductor.forgive(member, &missing);
+            return;
+        }
+        let mut wanted: BTreeMap<AssetId, Vec<Sent>> = BTreeMap::new();
+        for (from, frame) in missing {
+            wanted.entry(from).or_default().push(self.conductor.sent(member, frame));
+        }
+        for (from, frames) in wanted {
+            // The numbers of calls for steps stay as they are: this one's reply says nothing that is waited for.
+            self.plane.call(&from, 0, &Request::Again(frames));
+        }
+    }
+
+    fn call(&mut self, member: &AssetId, request: &Request) {
+        let calls = self.calls.entry(member.clone()).or_default();
+        calls.number += 1;
+        calls.again = None;
+        self.plane.call(member, calls.number, request);
+    }
+
+    fn lose(&mut self, member: &AssetId) -> Result<(), NodeError> {
+        let now = self.conductor.now();
+        tracing::warn!(%now, %member, "does not answer; the mission goes on without it");
+        self.conductor.lose(member);
+        self.recording.event(now, &WorldEvent::Away { asset: member.clone(), away: true })?;
+        self.commanded = true;
+        self.tell(&News::Lost(now, member.clone()))
+    }
+
+    /// Greets members that were lost and whose process is there again.
+    fn look_for_the_lost(&mut self) -> Result<(), NodeError> {
+        let lost = |member: &&AssetId| !self.conductor.is_present(member) && self.plane.is_there(member);
+        let back: Vec<AssetId> = self.plane.members.keys().filter(lost).cloned().collect();
+        for member in back {
+            let is_asked =
+                self.calls.get(&member).is_some_and(|calls| calls.again.is_some_and(|at| at > Instant::now()));
+            if !is_asked {
+                self.call(&member, &Request::Hello);
+                self.calls.entry(member).or_default().again = Some(Instant::now() + CALL_MAX);
+            }
+        }
+        while let Ok(arrived) = self.arrived.try_recv() {
+            self.take(arrived)?;
+        }
+        Ok(())
+    }
+
+    fn found(&mut self, member: &AssetId) -> Result<(), NodeError> {
+        if self.conductor.is_present(member) {
+            return Ok(());
+        }
+        let now = self.conductor.now();
+        self.conductor.find(member);
+        self.recording.event(now, &WorldEvent::Away { asset: member.clone(), away: false })?;
+        self.commanded = true;
+        self.tell(&News::Found(now, member.clone()))
+    }
+
+    fn note_figures(&mut self, member: &AssetId, figures: Figures) -> Result<(), NodeError> {
+        let calls = self.calls.entry(member.clone()).or_default();
+        let before = std::mem::replace(&mut calls.figures, figures);
+        // What the process before it had counted would be forgotten.
+        if before.incarnation != figures.incarnation {
+            return self.tell(&News::Figures(member.clone(), before));
+        }
+        Ok(())
+    }
+
+    /// What was commanded survives a kill of this process before time goes on.
+    fn keep_commands(&mut self) -> Result<(), NodeError> {
+        if std::mem::take(&mut self.commanded) {
+            self.recording.flush()?;
+        }
+        Ok(())
+    }
+
+    /// In real time the next tick comes when it is due; until then replies are taken.
+    fn await_time(&mut self, began: Instant) {
+        let Pace::Realtime(rate) = self.pace else { return };
+        let due = began + Duration::from_secs_f64(self.conductor.now().as_s() / rate);
+        loop {
+            let left = due.saturating_duration_since(Instant::now());
+            if left.is_zero() || self.is_stopped() {
+                return;
+            }
+            if let Err(why) = self.attend(left.min(GLANCE)) {
+                tracing::error!(%why, "not recorded");
+            }
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
+    }
+
+    fn tell(&mut self, news: &News) -> Result<(), NodeError> {
+        news.write(&mut self.news).map_err(not_told)
+    }
+}
+
+fn not_told(source: std::io::Error) -> NodeError {
+    NodeError::NotTold { source }
+}
+
+/// How long a call may take: a step is a fraction of that.
+const CALL_MAX: Duration = Duration::from_secs(3);
+/// How soon a member that has not answered is called again.
+const RETRY: Duration = Duration::from_millis(40);
+/// How long a member that does not answer is waited for.
+const LOST_AFTER: Duration = Duration::from_secs(5);
+/// How long all members are waited for at the beginning.
+const START_MAX: Duration = Duration::from_secs(20);
+const GLANCE: Duration = Duration::from_millis(20);
+/// How long it waits for the router of the local plane.
+const CONNECT_MAX: Duration = Duration::from_secs(10);

@@ -1,0 +1,223 @@
+//! A member on the local plane: the service by which it is stepped, and typed views of what it does, for people and tools.
+//! Nothing is ever built from a view.
+
+use crate::error::NodeError;
+use mesh_adapters::Telemetry;
+use mesh_asset::{AssetState, Event};
+use mesh_model::{AssetId, Canonical, MissionTime, Payload, SignedEnvelope, Stream};
+use mesh_ros::backend::RosBackend;
+use mesh_ros::interfaces::cosmosmesh_msgs::msg::{
+    AssetStatus, AuditRecord, Certificate, DualVariables, KpiSample, LinkStatus, PlanDelta, RoundReport,
+    SharedVariables,
+};
+use mesh_ros::interfaces::cosmosmesh_msgs::srv::{Step, StepRequest};
+use mesh_ros::{Message, Node, Publisher, Qos, Responder, Server, Severity};
+use mesh_sim::lockstep::{Answer, Contact, Grant, Parcel, Seat};
+use std::sync::Arc;
+
+/// Whose node it is.
+pub(super) struct About {
+    pub(super) asset: AssetId,
+    /// Kind of its vehicle.
+    pub(super) domain: &'static str,
+    pub(super) tick_s: f64,
+}
+
+/// A member's node.
+pub(super) struct LocalPlane {
+    node: Node,
+    about: About,
+    status: Publisher<AssetStatus>,
+    links: Publisher<LinkStatus>,
+    plan: Publisher<PlanDelta>,
+    certificate: Publisher<Certificate>,
+    audit: Publisher<AuditRecord>,
+    shared: Publisher<SharedVariables>,
+    dual: Publisher<DualVariables>,
+    report: Publisher<RoundReport>,
+    kpi: Publisher<KpiSample>,
+    refused: u64,
+    /// Declared last: whoever finds it finds the rest, too.
+    _server: Server,
+}
+
+impl LocalPlane {
+    /// Joins the graph as `/ASSET/mesh_asset` and is stepped from here on.
+    pub(super) fn open(
+        backend: Arc<dyn RosBackend>,
+        about: About,
+        step: impl Fn(StepRequest, Responder<Step>) + Send + Sync + 'static,
+    ) -> Result<Self, NodeError> {
+        let opened = Node::new(backend, &format!("/{}", about.asset), NODE_NAME).and_then(|node| {
+            Ok(Self {
+                about,
+                status: node.publisher("status", Qos::PLAN)?,
+                links: node.publisher("links", Qos::reliable(10).kept())?,
+                plan: node.publisher("plan", Qos::PLAN)?,
+                certificate: node.publisher("certificate", Qos::PLAN)?,
+                audit: node.publisher("audit", Qos::AUDIT)?,
+                shared: node.publisher("shared_variables", Qos::DUAL)?,
+                dual: node.publisher("dual_variables", Qos::DUAL)?,
+                report: node.publisher("round_report", Qos::DUAL)?,
+                kpi: node.publisher("kpi", Qos::DUAL)?,
+                refused: 0,
+                _server: node.serve::<Step>(STEP_SERVICE, step)?,
+                node,
+            })
+        });
+        opened.map_err(|source| NodeError::LocalPlane { source })
+    }
+
+    /// Shows what the asset did in a tick.
+    pub(super) fn show(
+        &mut self,
+        seat: &Seat,
+        grant: &Grant,
+        answer: &Answer,
+        parcels: &[Parcel],
+        persisted: &[SignedEnvelope],
+    ) {
+        let now = grant.now;
+        self.refused += answer.traffic.refused;
+        for signed in persisted {
+            self.show_said(now, signed);
+        }
+        for parcel in parcels {
+            // Entries of logs were shown when they were persisted, those of others are not its own words.
+            if let Ok(signed) = SignedEnvelope::decode(&parcel.bytes)
+                && signed.peek().is_ok_and(|envelope| envelope.stream == Stream::Live)
+            {
+                self.show_said(now, &signed);
+            }
+        }
+        let mut has_adopted = false;
+        for event in &answer.events {
+            has_adopted |= matches!(event, Event::Adopted(_) | Event::Certified { .. });
+            self.show_event(now, event);
+        }
+        for contact in &grant.contacts {
+            self.show_link(grant, contact);
+        }
+        if has_adopted || grant.telemetry.is_some() || !grant.contacts.is_empty() {
+            self.show_status(now, seat);
+        }
+    }
+
+    /// Messages and requests that were none.
+    pub(super) fn garbage(&self) -> u64 {
+        let counts = self.node.counters();
+        counts.dropped() + counts.requests_refused
+    }
+
+    fn show_said(&self, now: MissionTime, signed: &SignedEnvelope) {
+        let Ok(payload) = Payload::decode(&signed.payload) else { return };
+        match payload {
+            Payload::Shared(shared) => publish(&self.shared, &(&self.about.asset, &shared).into()),
+            Payload::Dual(dual) => publish(&self.dual, &(&self.about.asset, &dual).into()),
+            Payload::Report(report) => publish(&self.report, &(&self.about.asset, &report).into()),
+            Payload::Delta(delta) => publish(&self.plan, &(&delta).into()),
+            Payload::Certificate(certificate) => publish(&self.certificate, &(&certificate).into()),
+            Payload::Audit(record) => publish(&self.audit, &(&record).into()),
+            _ => {}
+        }
+        tracing::trace!(%now, length = signed.payload.len(), "said");
+    }
+
+    fn show_event(&self, now: MissionTime, event: &Event) {
+        let text = match event {
+            Event::Round { primal, dual, gap, .. } => {
+                let figures = [("primal", Some(*primal)), ("dual", Some(*dual)), ("gap", *gap)];
+                for (name, value) in figures.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+                    let asset = self.about.asset.to_string();
+                    let sample =
+                        KpiSample { stamp: now.into(), asset, name: name.to_owned(), value, unit: String::new() };
+                    publish(&self.kpi, &sample);
+                }
+                return;
+            }
+            Event::Opened { epoch, members } => {
+                let members = members.iter().map(AssetId::as_str).collect::<Vec<_>>().join(", ");
+                format!("opens plan {}.{} with {members}", epoch.plan, epoch.number)
+            }
+            Event::Certified { certificate, .. } => {
+                format!("certified plan {}.{}", certificate.epoch.plan, certificate.epoch.number)
+            }
+            Event::Adopted(plan) => format!("adopted plan {}.{}", plan.epoch.plan, plan.epoch.number),
+            Event::GivenUp { epoch, rounds } => {
+                format!("gave plan {}.{} up after {rounds} rounds", epoch.plan, epoch.number)
+            }
+            other => {
+                self.say(now, Severity::Warn, &format!("{other:?}"));
+                return;
+            }
+        };
+        tracing::info!(%now, "{text}");
+        self.say(now, Severity::Info, &text);
+    }
+
+    fn say(&self, now: MissionTime, severity: Severity, text: &str) {
+        if let Err(why) = self.node.log(now.into(), severity, text) {
+            tracing::debug!(%why, "not said on /rosout");
+        }
+    }
+
+    fn show_link(&self, grant: &Grant, contact: &Contact) {
+        let channel = grant.channels.iter().find(|channel| contact.up && channel.peer == contact.peer);
+        let status = LinkStatus {
+            stamp: grant.now.into(),
+            sender: self.about.asset.to_string(),
+            receiver: contact.peer.to_string(),
+            up: contact.up,
+            delay_s: channel.map_or(f64::NAN, |channel| f64::from(channel.delay_ticks) * self.about.tick_s),
+            ..LinkStatus::default()
+        };
+        publish(&self.links, &status);
+    }
+
+    fn show_status(&self, now: MissionTime, seat: &Seat) {
+        let state = seat.asset().state();
+        let (soc_kwh, buffer_gbit) = stores(&state);
+        let current = state.current.as_ref();
+        let covers = current.is_some_and(|plan| now < plan.window.end());
+        let mode = match (seat.contacts().is_empty(), covers) {
+            (_, false) => AssetStatus::SAFE,
+            (true, true) => AssetStatus::ISLANDED,
+            (false, true) => AssetStatus::NOMINAL,
+        };
+        let status = AssetStatus {
+            stamp: now.into(),
+            asset: self.about.asset.to_string(),
+            domain: self.about.domain.to_owned(),
+            mode,
+            planner: seat.asset().holds_planner_role(now),
+            peers: seat.contacts().iter().map(AssetId::to_string).collect(),
+            plans: state.plans,
+            epoch: current.map(|plan| (&plan.epoch).into()).unwrap_or_default(),
+            window: current.map(|plan| (&plan.window).into()).unwrap_or_default(),
+            soc_kwh,
+            buffer_gbit,
+            refused: self.refused,
+        };
+        publish(&self.status, &status);
+    }
+}
+
+fn stores(state: &AssetState) -> (f64, f64) {
+    match &state.telemetry {
+        None => (f64::NAN, f64::NAN),
+        Some(Telemetry::Habitat(habitat)) => (habitat.soc_kwh.value(), f64::NAN),
+        Some(Telemetry::Rover(rover)) => (rover.soc_kwh.value(), rover.buffer_gbit.value()),
+        Some(Telemetry::Satellite(satellite)) => (satellite.soc_kwh.value(), satellite.buffer_gbit.value()),
+    }
+}
+
+/// A view that nobody can be shown is no reason to stop.
+pub(super) fn publish<M: Message>(publisher: &Publisher<M>, message: &M) {
+    if let Err(why) = publisher.publish(message) {
+        tracing::debug!(topic = %publisher.topic(), %why, "not shown");
+    }
+}
+
+/// The service that a member is stepped by, below its namespace.
+pub(super) const STEP_SERVICE: &str = "step";
+const NODE_NAME: &str = "mesh_asset";
