@@ -71,7 +71,7 @@ impl Search<'_> {
             match Input::decode(&recorded.bytes) {
                 Ok(Input::Persisted { .. }) => {
                     if self.logs.get(holder).is_none_or(|log| log.len() as u64 <= persisted) {
-                        self.lost.insert((holder.clone(), persisted), holder.clone());
+                        self.lost.entry((holder.clone(), persisted)).or_insert_with(|| holder.clone());
                     }
                     persisted += 1;
                 }

@@ -39,6 +39,13 @@ impl Mission {
 
     /// The same with a seed and a part of all messages that is lost.
     pub fn fly_with(ticks: u64, seed: u64, loss: &str) -> Self {
+        Self::fly_by(seed, loss, |scenario, fleet, run| {
+            Flight { scenario, seed, fleet, run }.fly(&mut Patience { ticks_left: ticks }).expect("flies")
+        })
+    }
+
+    /// Has the mission flown by somebody, and makes its report.
+    pub fn fly_by(seed: u64, loss: &str, fly: impl FnOnce(&Scenario, &FleetFolder, &RunFolder) -> Flown) -> Self {
         let text = scenario::LUNAR_BASE
             .replace("duration = \"24 h\"", "duration = \"3 h\"")
             .replace("blackout_min = \"4 h\"", "blackout_min = \"1 h\"")
@@ -50,9 +57,7 @@ impl Mission {
         let members = scenario.contract().members;
         let fleet = FleetFolder::open_or_create(&room.path().join("fleet"), &scenario.name, &members).expect("a fleet");
         let run = RunFolder::create(&room.path().join("run"), &text).expect("a run folder");
-        let flown = Flight { scenario: &scenario, seed, fleet: &fleet, run: &run }
-            .fly(&mut Patience { ticks_left: ticks })
-            .expect("flies");
+        let flown = fly(&scenario, &fleet, &run);
         let audit = audit::verify(&run, fleet.file(), Claim::Flown(&flown)).expect("audits");
         let report =
             Evidence { scenario: &scenario, seed, flown: &flown, audit: &audit, central: None, unplanned: None }
@@ -86,8 +91,14 @@ pub fn id(name: &str) -> AssetId {
 }
 
 /// Watches in silence and stops the flight after so many ticks.
-struct Patience {
+pub struct Patience {
     ticks_left: u64,
+}
+
+impl Patience {
+    pub fn endless() -> Self {
+        Self { ticks_left: u64::MAX }
+    }
 }
 
 impl Observer for Patience {

@@ -1,8 +1,10 @@
 //! What the files of a mission give again is what happened.
 
-use crate::mission::{Mission, id};
-use mesh_node::recording::{RecordingReader, RecordingWriter};
-use mesh_node::{Reconstructed, reconstruct};
+use crate::mission::{Mission, Patience, id};
+use mesh_model::MissionTime;
+use mesh_node::recording::{Broken, RecordingReader, RecordingWriter};
+use mesh_node::report::FlightMode;
+use mesh_node::{Flight, Reconstructed, Watched, reconstruct};
 
 #[test]
 fn files_alone_give_the_mission_as_it_was_flown() {
@@ -61,6 +63,32 @@ fn a_torn_recording_is_used_as_far_as_it_goes() {
     let without = rebuilt(&mission, 3);
     assert!(without.flaws.iter().any(|flaw| flaw.contains("rover")), "{:?}", without.flaws);
     assert!(reconstruct(&mission.run, &mission.scenario, 4).is_err(), "another seed is another mission");
+}
+
+/// A disk that took no more in the middle of a flight: it is said so, and what there is is compared.
+#[test]
+fn a_recording_that_broke_off_is_told_and_compared_as_far_as_it_goes() {
+    let from = MissionTime::from_s(5_400);
+    let mission = Mission::fly_by(3, "0.5 %", |scenario, fleet, run| {
+        Flight { scenario, seed: 3, fleet, run }.fly(&mut Patience::endless()).expect("flies");
+        let path = run.recording(&id("rover"));
+        let bytes = std::fs::read(&path).expect("reads");
+        std::fs::write(&path, &bytes[..bytes.len() / 2]).expect("writes");
+        let mut again = reconstruct(run, scenario, 3).expect("the files can be read");
+        again.add_broken(Broken { asset: id("rover"), from, why: "no space".to_owned() });
+        let (mode, processes) = (FlightMode::InProcess, Vec::new());
+        again.into_flown(Watched { mode, processes, wall_s: 1.0, first_plan: None })
+    });
+    let said = "not replayable from 01:30:00 on: the recording of rover broke off: no space";
+    assert!(!mission.report.replayable);
+    assert_eq!(mission.report.not_replayable.as_deref(), Some(said));
+    let replay = mission.replay();
+    assert_eq!((replay.identical, replay.not_replayable.as_deref()), (false, Some(said)));
+    let difference = replay.difference.expect("the end of what is known");
+    assert_eq!((difference.file.as_str(), &difference.asset), ("rec/rover.mcap", &Some(id("rover"))));
+    assert!(difference.mission_s >= Some(from.as_s()), "{difference}");
+    let audit = mission.audit();
+    assert!(audit.verified, "{:?}", audit.findings);
 }
 
 fn rebuilt(mission: &Mission, seed: u64) -> Reconstructed {
