@@ -16,6 +16,8 @@ use mesh_sync::Sync;
 use std::collections::{BTreeMap, VecDeque};
 
 #[cfg(test)]
+mod takeover;
+#[cfg(test)]
 mod tests;
 
 /// One asset. See the crate's page for the rules.

@@ -20,6 +20,8 @@ use mesh_model::{
 use std::collections::BTreeSet;
 
 #[cfg(test)]
+mod takeover;
+#[cfg(test)]
 mod tests;
 
 pub(crate) struct Planner {

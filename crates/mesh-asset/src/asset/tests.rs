@@ -16,7 +16,7 @@ fn sign(unsigned: &[u8], name: &str) -> [u8; 64] {
 }
 
 /// A live message of `author`, later than any that it sent.
-fn live(author: &str, sequence: u64, payload: &Payload) -> Message {
+pub(super) fn live(author: &str, sequence: u64, payload: &Payload) -> Message {
     signed(author, sequence, None, MissionTime::MAX, payload)
 }
 
@@ -173,7 +173,7 @@ fn a_negotiation_ends_by_itself_when_its_window_begins() {
 }
 
 /// Flies plan 1 so that the rover has offered its part and lacks only the certificate, which is returned.
-fn until_certified(shuttle: &mut Shuttle, end: u64) -> Message {
+pub(super) fn until_certified(shuttle: &mut Shuttle, end: u64) -> Message {
     let mut withheld = None;
     shuttle.fly(end, |message| {
         let lost = message.kind() == PayloadKind::Certificate && message.to == id("rover");

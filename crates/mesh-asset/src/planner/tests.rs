@@ -5,35 +5,39 @@ use crate::fixture::{agreement, attestation, contract, id, opening, real, settin
 use mesh_model::{Canonical, Evaluation, Real};
 
 /// A planner and everything that it wants done.
-struct Stage {
-    planner: Planner,
-    effects: Vec<Effect>,
+pub(super) struct Stage {
+    pub(super) planner: Planner,
+    pub(super) effects: Vec<Effect>,
 }
 
-fn at(seconds: u64) -> MissionTime {
+pub(super) fn at(seconds: u64) -> MissionTime {
     MissionTime::from_s(seconds)
 }
 
 impl Stage {
     /// In contact with those members, at the start of the mission.
     fn with(members: &[&str]) -> Self {
-        let mut stage = Self { planner: Planner::new(&settings("planner")), effects: Vec::new() };
+        Self::of(&settings("planner"), members)
+    }
+
+    pub(super) fn of(settings: &Settings, members: &[&str]) -> Self {
+        let mut stage = Self { planner: Planner::new(settings), effects: Vec::new() };
         for member in members {
             stage.link(0, member, true);
         }
         stage
     }
 
-    fn link(&mut self, now: u64, member: &str, up: bool) {
+    pub(super) fn link(&mut self, now: u64, member: &str, up: bool) {
         self.planner.link(at(now), &id(member), up, &mut self.effects);
     }
 
-    fn tick(&mut self, now: u64) -> &mut Self {
+    pub(super) fn tick(&mut self, now: u64) -> &mut Self {
         self.planner.tick(at(now), &mut self.effects);
         self
     }
 
-    fn report(&mut self, now: u64, from: &str, report: RoundReport) {
+    pub(super) fn report(&mut self, now: u64, from: &str, report: RoundReport) {
         self.planner.report(at(now), &id(from), report, &mut self.effects);
     }
 
@@ -51,7 +55,7 @@ impl Stage {
         self.planner.delta(at(now), 5, Hash::of(from.as_bytes()), &delta, &mut self.effects);
     }
 
-    fn epoch(&self) -> Epoch {
+    pub(super) fn epoch(&self) -> Epoch {
         self.planner.current.as_ref().expect("an epoch is open").opening.epoch.clone()
     }
 
@@ -67,7 +71,7 @@ impl Stage {
     }
 
     /// Openings since the last call: number of the epoch, its members.
-    fn opened(&mut self) -> Vec<(u32, Vec<AssetId>)> {
+    pub(super) fn opened(&mut self) -> Vec<(u32, Vec<AssetId>)> {
         let opened = self.effects.iter().filter_map(|effect| match effect {
             Effect::Event(Event::Opened { epoch, members }) => Some((epoch.number, members.clone())),
             _ => None,
@@ -77,7 +81,7 @@ impl Stage {
         opened
     }
 
-    fn given_up(&self) -> usize {
+    pub(super) fn given_up(&self) -> usize {
         self.effects.iter().filter(|effect| matches!(effect, Effect::GiveUp { .. })).count()
     }
 
@@ -103,7 +107,7 @@ fn report(epoch: &Epoch, from: &str, round: u32) -> RoundReport {
     }
 }
 
-fn sign_of_life(epoch: &Epoch) -> RoundReport {
+pub(super) fn sign_of_life(epoch: &Epoch) -> RoundReport {
     let mut report = report(epoch, "rover", 0);
     report.evaluation.candidate.clear();
     report
