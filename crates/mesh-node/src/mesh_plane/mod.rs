@@ -16,7 +16,7 @@ mod settings;
 
 pub use counters::{Counters, Dropped, Traffic};
 pub use parcel::{Kind, Parcel, WIRE_LENGTH_MAX};
-pub use ports::free_ports;
+pub use ports::{endpoints_of_run, free_ports};
 pub use settings::MeshSettings;
 
 use crate::error::NodeError;
@@ -24,6 +24,7 @@ use counters::Tally;
 use mesh_model::{AssetId, DecodeError, FleetId};
 use presence::Presence;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
@@ -113,6 +114,9 @@ impl MeshPlane {
     }
 
     /// Closes the links. Dropping does so too, without saying what went wrong.
+    ///
+    /// Zenoh reads the certificate of the listening side once. A member that lives for longer than its certificate is closed and
+    /// opened anew at the same endpoint with the renewed one, before the old one ends.
     pub fn close(self) -> Result<(), NodeError> {
         self.session.close().wait().map_err(refused)
     }
@@ -153,7 +157,7 @@ pub enum SendError {
 }
 
 /// How long a link that takes nothing holds a sender up, before it is closed.
-pub const BLOCKED_MAX: Duration = Duration::from_secs(1);
+pub const BLOCKED_MAX: Duration = mesh_ros::zenoh_config::BLOCK_MAX;
 
 /// Whose plane it is.
 #[derive(Debug, Clone)]
@@ -208,6 +212,9 @@ impl Address {
 /// Zenoh takes a port that is in use for one more listener on some systems and tells it as one of many reasons on others.
 fn check_free(settings: &MeshSettings) -> Result<(), NodeError> {
     let refused = |source| NodeError::NotListening { endpoint: settings.listen.to_string(), source };
+    if settings.listen.port().is_none() {
+        return Err(refused(io::Error::new(io::ErrorKind::InvalidInput, "no port was chosen for this run")));
+    }
     TcpListener::bind(settings.listen.address()).map(drop).map_err(refused)
 }
 
@@ -243,7 +250,6 @@ const fn priority(kind: Kind) -> Priority {
     }
 }
 
-#[allow(clippy::needless_pass_by_value)]
 fn refused(why: zenoh::Error) -> NodeError {
     NodeError::NoMeshPlane { why: why.to_string() }
 }

@@ -1,9 +1,25 @@
 //! Ports for the members of a fleet that is started on one machine.
 
 use crate::error::NodeError;
-use std::collections::BTreeSet;
+use crate::fleet_folder::{Endpoint, FleetFile};
+use mesh_model::AssetId;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
+
+/// Where each member of `file` is reached in a run that starts now: a free port stands where none is written down.
+pub fn endpoints_of_run(file: &FleetFile) -> Result<BTreeMap<AssetId, Endpoint>, NodeError> {
+    let mut endpoints: BTreeMap<_, _> =
+        file.members.iter().map(|(id, member)| (id.clone(), member.endpoint.clone())).collect();
+    let fixed: BTreeSet<_> = endpoints.values().filter_map(Endpoint::port).collect();
+    let open = endpoints.values_mut().filter(|endpoint| endpoint.port().is_none());
+    // A port that is written down may be free at this moment, and is taken nevertheless.
+    let free = free_ports(file.members.len() + fixed.len())?.into_iter().filter(|port| !fixed.contains(port));
+    for (endpoint, port) in open.zip(free) {
+        *endpoint = endpoint.with_port(port);
+    }
+    Ok(endpoints)
+}
 
 /// As many ports as asked for on which nothing listens on loopback at this moment.
 ///
@@ -40,6 +56,24 @@ const LAST: u16 = 32_000;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fleet_folder::FleetFolder;
+    use mesh_model::FleetId;
+    use std::fs;
+
+    #[test]
+    fn a_member_keeps_the_port_that_is_written_down_and_the_others_get_free_ones() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let name = FleetId::new("lunar_base").expect("a good name");
+        let members = ["habitat", "relay", "rover"].map(|name| AssetId::new(name).expect("a good name"));
+        FleetFolder::open_or_create(folder.path(), &name, &members).expect("makes the fleet");
+        let path = folder.path().join("fleet.toml");
+        let text = fs::read_to_string(&path).expect("reads");
+        fs::write(&path, text.replacen("tls/127.0.0.1:0", "tls/127.0.0.1:17123", 1)).expect("writes");
+        let endpoints = endpoints_of_run(&FleetFile::read(folder.path()).expect("reads")).expect("finds ports");
+        assert_eq!(endpoints[&members[0]], Endpoint::loopback(17_123));
+        let ports: BTreeSet<_> = endpoints.values().filter_map(Endpoint::port).collect();
+        assert_eq!(ports.len(), 3, "{endpoints:?}");
+    }
 
     #[test]
     fn free_ports_are_different_and_can_be_listened_on() {

@@ -1,13 +1,15 @@
 //! What a member's end of the mesh plane is made from, and what that means to Zenoh.
 
-use super::{BLOCKED_MAX, WIRE_LENGTH_MAX};
+use super::WIRE_LENGTH_MAX;
 use crate::certificates::Identity;
-use crate::error::NodeError;
-use crate::fleet_folder::Endpoint;
+use crate::error::{Fault, NodeError};
+use crate::fleet_folder::{Endpoint, FleetFolder};
 use mesh_model::{AssetId, FleetId};
+use mesh_ros::zenoh_config;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::SystemTime;
 
 /// What a member's end of the mesh plane is made from.
 #[derive(Debug, Clone)]
@@ -29,48 +31,55 @@ pub struct MeshSettings {
 }
 
 impl MeshSettings {
-    /// The same for Zenoh.
+    /// For `me`, a member of the fleet in `folder` that hears all other members, at the time `now`. `endpoints` are those of
+    /// this run, see [`super::endpoints_of_run`].
+    pub fn of(
+        folder: &FleetFolder,
+        me: &AssetId,
+        endpoints: &BTreeMap<AssetId, Endpoint>,
+        now: SystemTime,
+    ) -> Result<Self, NodeError> {
+        let not_a_member = || NodeError::unfit(folder.path(), Fault::NotAMember { asset: me.clone() });
+        let listen = endpoints.get(me).ok_or_else(not_a_member)?.clone();
+        let members: BTreeMap<_, _> =
+            endpoints.iter().filter(|(id, _)| *id != me).map(|(id, at)| (id.clone(), at.clone())).collect();
+        Ok(Self {
+            fleet: folder.file().name.clone(),
+            me: me.clone(),
+            listen,
+            neighbours: members.keys().cloned().collect(),
+            members,
+            readers: folder.file().readers.clone(),
+            identity: folder.identity(me, now)?,
+        })
+    }
+
+    /// The same for Zenoh: what all sessions have in common, and on top of it what makes this a plane of its own.
     pub(super) fn config(&self) -> Result<zenoh::Config, NodeError> {
-        let refused = |why: String| NodeError::NoMeshPlane { why };
-        let config = json!({
-            "mode": "peer",
-            "listen": { "endpoints": [format!("{}#tls_handshake_timeout_ms={HANDSHAKE_MS_MAX}", self.listen)] },
-            "connect": {
-                "endpoints": self.dialled(),
-                "timeout_ms": -1,
-                "exit_on_failure": false,
-                "retry": {
-                    "period_init_ms": RETRY_MS_MIN,
-                    "period_max_ms": RETRY_MS_MAX,
-                    "period_increase_factor": 2,
-                },
-            },
-            "open": { "return_conditions": { "connect_scouted": false, "declares": true } },
-            "scouting": { "multicast": { "enabled": false }, "gossip": { "enabled": false } },
-            "transport": {
-                "unicast": {
-                    "open_timeout": HANDSHAKE_MS_MAX,
-                    "accept_timeout": HANDSHAKE_MS_MAX,
-                    "accept_pending": ACCEPT_PENDING_MAX,
-                    "max_sessions": self.sessions_max(),
-                    "max_links": 1,
-                    "qos": { "enabled": true },
-                },
-                "link": {
-                    "protocols": ["tls"],
-                    "tx": {
-                        "batch_size": BATCH_LENGTH,
-                        "queue": { "congestion_control": { "block": { "wait_before_close": BLOCKED_MAX.as_micros() } } },
-                    },
-                    "rx": { "buffer_size": BATCH_LENGTH, "max_message_size": MESSAGE_LENGTH_MAX },
-                    "tls": self.tls()?,
-                },
-                "shared_memory": { "enabled": false },
-            },
-            "adminspace": { "enabled": false },
-            "access_control": self.access_control(),
-        });
-        zenoh::Config::from_json5(&config.to_string()).map_err(|why| refused(why.to_string()))
+        let settings = [
+            ("mode", json!("peer")),
+            ("listen/endpoints", json!([format!("{}#tls_handshake_timeout_ms={HANDSHAKE_MS_MAX}", self.listen)])),
+            ("connect/endpoints", json!(self.dialled())),
+            ("connect/timeout_ms", json!(-1)),
+            ("connect/exit_on_failure", json!(false)),
+            ("connect/retry", retry()),
+            // A member that starts waits for nobody.
+            ("open/return_conditions/connect_scouted", json!(false)),
+            ("transport/unicast/open_timeout", json!(HANDSHAKE_MS_MAX)),
+            ("transport/unicast/accept_timeout", json!(HANDSHAKE_MS_MAX)),
+            ("transport/unicast/max_sessions", json!(self.sessions_max())),
+            ("transport/unicast/max_links", json!(1)),
+            ("transport/link/protocols", json!(["tls"])),
+            ("transport/link/rx/max_message_size", json!(MESSAGE_LENGTH_MAX)),
+            ("transport/link/tls", self.tls()?),
+            ("access_control", self.access_control()),
+        ];
+        let mut config = zenoh_config::lean();
+        for (key, value) in settings {
+            let refused = |why| NodeError::NoMeshPlane { why: format!("{key}: {why}") };
+            config.insert_json5(key, &value.to_string()).map_err(refused)?;
+        }
+        Ok(config)
     }
 
     /// Of two members one dials, so that they never meet in the middle and hold two links. The one that is dialled needs
@@ -151,6 +160,11 @@ fn rule(id: &str, flow: &str, messages: &[&str], key: &str) -> Value {
     json!({ "id": id, "permission": "allow", "flows": [flow], "messages": messages, "key_exprs": [key] })
 }
 
+/// How often a member that is not there is dialled.
+fn retry() -> Value {
+    json!({ "period_init_ms": RETRY_MS_MIN, "period_max_ms": RETRY_MS_MAX, "period_increase_factor": 2 })
+}
+
 fn subject(name: &AssetId) -> Value {
     json!({ "id": name.as_str(), "cert_common_names": [name.as_str()], "link_protocols": ["tls"] })
 }
@@ -172,8 +186,5 @@ const RETRY_MS_MAX: u64 = 200;
 const RETRY_MS_MIN: u64 = 20;
 /// Who connects and then says nothing is sent away after this time.
 const HANDSHAKE_MS_MAX: u64 = 2000;
-const ACCEPT_PENDING_MAX: u64 = 32;
-/// Most messages have a few hundred bytes, and each link holds several buffers of this size.
-const BATCH_LENGTH: u64 = 16 << 10;
 /// A little more than is taken, so that what is too long is counted when it is close, and not put together when it is far.
 const MESSAGE_LENGTH_MAX: usize = WIRE_LENGTH_MAX + (64 << 10);

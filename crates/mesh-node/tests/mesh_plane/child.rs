@@ -2,8 +2,11 @@
 
 use crate::room::{MEMBERS, Room, member, settings};
 use mesh_node::mesh_plane::Parcel;
+use std::collections::BTreeSet;
 use std::env;
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::RecvTimeoutError;
@@ -42,11 +45,47 @@ impl Process {
 
     /// What the process has resident, in KiB.
     pub fn resident_kib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).expect("is there");
+        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id())).expect("is there");
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("is told");
         line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).expect("is a number")
     }
 }
+
+impl Process {
+    /// The addresses on which the process takes TCP connections, and those of its UDP sockets.
+    pub fn listens_on(&self) -> Vec<String> {
+        let folder = format!("/proc/{}", self.0.id());
+        let links = fs::read_dir(format!("{folder}/fd")).expect("is there").filter_map(|entry| {
+            let target = fs::read_link(entry.ok()?.path()).ok()?;
+            Some(target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned())
+        });
+        let own: BTreeSet<_> = links.collect();
+        let mut found = Vec::new();
+        for table in ["tcp", "tcp6", "udp", "udp6"] {
+            let rows = fs::read_to_string(format!("{folder}/net/{table}")).unwrap_or_default();
+            for row in rows.lines().skip(1) {
+                let columns: Vec<_> = row.split_whitespace().collect();
+                let (local, state, inode) = (columns[1], columns[3], columns[9]);
+                if own.contains(inode) && (state == LISTENING || table.starts_with("udp")) {
+                    found.push(readable(local));
+                }
+            }
+        }
+        found
+    }
+}
+
+/// `0100007F:4268` as people write it; what is not an IPv4 address stays.
+fn readable(local: &str) -> String {
+    let number = |text: &str| u32::from_str_radix(text, 16).ok();
+    let parts = local.split_once(':').and_then(|(address, port)| Some((number(address)?, number(port)?)));
+    match parts {
+        Some((address, port)) => format!("{}:{port}", Ipv4Addr::from(address.swap_bytes())),
+        None => local.to_owned(),
+    }
+}
+
+const LISTENING: &str = "0A";
 
 impl Drop for Process {
     fn drop(&mut self) {

@@ -1,11 +1,14 @@
 //! What passes between members.
 
+use crate::child::Process;
 use crate::room::{Room, dials, heartbeat, id, long, on_the_wire, put_raw, puts};
-use mesh_node::NodeError;
 use mesh_node::mesh_plane::{Dropped, Kind, MeshPlane, Parcel, SendError, WIRE_LENGTH_MAX};
+use mesh_node::{FleetFolder, NodeError};
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::ErrorKind;
 use std::net::TcpListener;
+use std::time::SystemTime;
 
 #[test]
 fn members_hear_what_is_for_them_whoever_starts_first() {
@@ -83,6 +86,31 @@ fn a_port_in_use_is_told() {
     let again = MeshPlane::open(room.settings("habitat"), |_| ());
     assert!(matches!(again, Err(NodeError::NotListening { .. })), "a plane does not share its port");
     drop(habitat);
+}
+
+#[test]
+fn a_member_listens_on_its_port_of_loopback_and_nowhere_else() {
+    let room = Room::new();
+    let rover = Process::start(&room, "rover");
+    assert_eq!(rover.listens_on(), [format!("127.0.0.1:{}", room.port("rover"))]);
+}
+
+#[test]
+fn a_member_goes_on_with_a_renewed_certificate() {
+    let room = Room::new();
+    let (habitat, rover) = (room.member("habitat"), room.member("rover"));
+    habitat.meets(&["rover"]);
+    let folder = FleetFolder::open_for(&room.path, &id("rover")).expect("opens");
+    let before = folder.identity(&id("rover"), SystemTime::now()).expect("is good");
+    fs::remove_file(room.path.join("tls/rover.pem")).expect("removes");
+    assert_eq!(folder.renew(SystemTime::now(), 7_200).expect("renews"), [id("rover")]);
+    rover.plane.close().expect("closes");
+    let rover = room.member("rover");
+    assert!(room.settings("rover").identity.expires > before.expires);
+    habitat.meets(&["rover"]);
+    rover.meets(&["habitat"]);
+    rover.says(&heartbeat("rover", "habitat", 1));
+    assert_eq!(habitat.hears(), heartbeat("rover", "habitat", 1));
 }
 
 #[test]

@@ -109,21 +109,9 @@ pub fn foreign(room: &Room, name: &str) -> Identity {
 }
 
 pub fn settings(path: &Path, name: &str, ports: &[u16]) -> MeshSettings {
-    let me = id(name);
-    let folder = FleetFolder::open_for(path, &me).expect("opens");
-    let all: BTreeMap<_, _> =
-        MEMBERS.map(id).into_iter().zip(ports.iter().map(|port| Endpoint::loopback(*port))).collect();
-    let members: BTreeMap<_, _> =
-        all.iter().filter(|(id, _)| **id != me).map(|(id, at)| (id.clone(), at.clone())).collect();
-    MeshSettings {
-        fleet: folder.file().name.clone(),
-        listen: all[&me].clone(),
-        neighbours: members.keys().cloned().collect(),
-        members,
-        readers: folder.file().readers.clone(),
-        identity: folder.identity(&me, SystemTime::now()).expect("is good"),
-        me,
-    }
+    let folder = FleetFolder::open_for(path, &id(name)).expect("opens");
+    let endpoints = MEMBERS.map(id).into_iter().zip(ports.iter().map(|port| Endpoint::loopback(*port))).collect();
+    MeshSettings::of(&folder, &id(name), &endpoints, SystemTime::now()).expect("are good")
 }
 
 pub fn member(settings: MeshSettings) -> Member {
@@ -249,6 +237,5 @@ fn issue(
     let (certificate, key_file) = (folder.join("leaf.pem"), folder.join("leaf.key"));
     fs::write(&certificate, leaf.pem()).expect("writes");
     fs::write(&key_file, key.serialize_pem()).expect("writes");
-    let expires = OffsetDateTime::from(params.not_after).into();
-    Identity { authority: authority.to_owned(), certificate, key: key_file, expires }
+    Identity { authority: authority.to_owned(), certificate, key: key_file, expires: params.not_after.into() }
 }
