@@ -29,7 +29,13 @@ pub fn run(arguments: &Arguments) -> Result<Verdict, Failure> {
         if let Some(hash) = &replay.state_hash {
             output::line(&format!("state hash {hash}"));
         }
+        if let Some(why) = &replay.not_replayable {
+            output::line(why);
+        }
         match &replay.difference {
+            None if replay.not_replayable.is_some() => {
+                output::line(&format!("until there {} inputs, every one as recorded", replay.inputs));
+            }
             None => output::line(&format!("identical: {} inputs, every one as recorded", replay.inputs)),
             Some(difference) => {
                 output::line(&format!("first difference, after {} inputs as recorded: {difference}", replay.inputs));

@@ -139,6 +139,9 @@ const RATE_MAX: f64 = 1e6;
 /// The tables at the end of a mission.
 fn show(report: &Report, run: &RunFolder) {
     output::line(&assets(report).to_text());
+    if !report.processes.is_empty() {
+        output::line(&processes(report).to_text());
+    }
     output::line(&assertions(report).to_text());
     output::line(mission(report, run).to_text().trim_end());
 }
@@ -166,6 +169,20 @@ fn assets(report: &Report) -> Table {
             asset.plans_adopted.to_string(),
             asset.bytes_sent.to_string(),
             asset.log_entries.to_string(),
+        ]);
+    }
+    table
+}
+
+fn processes(report: &Report) -> Table {
+    let mut table = Table::new(&["process", "memory at most", "bytes sent", "restarts", ""], 1..4);
+    for process in &report.processes {
+        table.row([
+            process.name.clone(),
+            wording::mebibytes(process.rss_bytes),
+            process.bytes_sent.to_string(),
+            process.restarts.to_string(),
+            if process.lost { "LOST" } else { "" }.to_owned(),
         ]);
     }
     table
@@ -202,6 +219,7 @@ fn mission(report: &Report, run: &RunFolder) -> Table {
         ("audit", format!("{} log entries, {}", report.audit.entries, verified(report.audit.verified))),
         ("flight computed in", format!("{:.1} s, {} at most", report.wall_s, wording::mebibytes(report.rss_bytes_max))),
         ("state hash", report.state_hash.to_string()),
+        ("replay", report.not_replayable.clone().unwrap_or("`cosmosmesh replay` gives this state again".to_owned())),
         ("run folder", run.path().display().to_string()),
         ("verdict", verdict(report)),
     ] {

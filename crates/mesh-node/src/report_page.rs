@@ -1,7 +1,7 @@
 //! report.html: the report for people, one file that needs nothing else and runs no script.
 
 use crate::chart::{Axis, FULL_WIDTH, HALF_WIDTH, LineChart, Series, Timeline, escaped};
-use crate::report::{Courses, NegotiationCourse, PlanRow, Report, RoundCourse, Status};
+use crate::report::{Courses, FlightMode, NegotiationCourse, PlanRow, Report, RoundCourse, Status};
 use crate::wording::{against_central, clock, grouped, limit, meaning, measured, mebibytes, number};
 use mesh_model::AssetId;
 use std::fmt::Write;
@@ -19,6 +19,7 @@ pub fn page(report: &Report, courses: &Courses) -> String {
     header(report, &mut html);
     assertions(report, &mut html);
     assets(report, &mut html);
+    processes(report, &mut html);
     batteries(report, courses, &mut html);
     links(report, courses, &mut html);
     blackout(report, &mut html);
@@ -127,6 +128,30 @@ fn assets(report: &Report, html: &mut String) {
         "log entries|n",
     ];
     table(&columns, rows.map(plain), html);
+    html.push_str("</section>\n");
+}
+
+fn processes(report: &Report, html: &mut String) {
+    if report.processes.is_empty() {
+        return;
+    }
+    html.push_str("<section><h2>Processes</h2><p>");
+    html.push_str(match report.mode {
+        FlightMode::Realtime => "Every member was a process of its own, and the clock waited for nobody.",
+        _ => "Every member was a process of its own; they advanced in lock-step.",
+    });
+    html.push_str("</p>");
+    let rows = report.processes.iter().map(|process| {
+        let (class, fate) = if process.lost { ("bad", "given up for a while, or to the end") } else { ("good", "no") };
+        format!(
+            "<td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"{class}\">{fate}</td>",
+            escaped(&process.name),
+            mebibytes(process.rss_bytes),
+            grouped(process.bytes_sent),
+            process.restarts,
+        )
+    });
+    table(&["process", "memory at most|n", "bytes sent|n", "restarts|n", "lost"], rows.map(plain), html);
     html.push_str("</section>\n");
 }
 
@@ -282,8 +307,10 @@ fn audit(report: &Report, html: &mut String) {
         "<section><h2>Audit <span class=\"badge {class}\">{verdict}</span></h2><p>{} signed log entries were read back from \
          the files and checked: signatures, hash chains, and the arithmetic of every certificate. To check them again: \
          <code>cosmosmesh audit verify RUN</code>; to re-execute the mission from its recordings: <code>cosmosmesh replay \
-         RUN</code>.</p><p class=\"hash\">state hash {}</p></section>",
-        report.audit.entries, report.state_hash
+         RUN</code>.</p>{}<p class=\"hash\">state hash {}</p></section>",
+        report.audit.entries,
+        report.not_replayable.as_ref().map_or(String::new(), |why| format!("<p class=\"bad\">{}.</p>", escaped(why))),
+        report.state_hash
     );
 }
 
@@ -348,6 +375,7 @@ mod tests {
             "verified",
             "re-converged in 22",
             "hold, and the mission flew",
+            "<h2>Processes</h2>",
         ] {
             assert!(html.contains(needed), "{needed} is missing");
         }
@@ -364,12 +392,16 @@ mod tests {
         report.status = Status::Fail;
         report.blackout.asset = None;
         report.plan.optimum = None;
+        report.processes.clear();
+        report.not_replayable = Some("not replayable from 01:00:00 on: <full>".to_owned());
         let html = page(&report, &Courses::default());
         assert!(
             html.contains(">fail<")
                 && html.contains("no flight to compare")
                 && html.contains("No asset was cut off")
                 && html.contains("not flown")
+                && html.contains("on: &lt;full&gt;")
+                && !html.contains("Processes")
         );
     }
 }

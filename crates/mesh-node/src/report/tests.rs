@@ -58,6 +58,13 @@ fn the_names_that_scripts_read_are_there() {
         "/blackout/reconverge_rounds",
         "/bytes_per_asset_max",
         "/rss_bytes_max",
+        "/mode",
+        "/processes/0/name",
+        "/processes/0/rss_bytes",
+        "/processes/0/bytes_sent",
+        "/processes/0/restarts",
+        "/processes/0/lost",
+        "/replayable",
         "/audit/entries",
         "/audit/verified",
         "/state_hash",
@@ -77,4 +84,21 @@ fn nothing_measured_never_holds() {
     }
     assert!(Assertion::compare("x", Some(1.0), Relation::AtMost, 1.0, "").holds);
     assert!(!Assertion::compare("x", Some(1.1), Relation::AtMost, 1.0, "").holds);
+}
+
+/// What a program without processes wrote is read by one that has them.
+#[test]
+fn an_older_report_is_read() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("report.json");
+    let mut value = serde_json::to_value(sample::report()).expect("is JSON");
+    let fields = value.as_object_mut().expect("is an object");
+    for added in ["mode", "processes", "replayable"] {
+        assert!(fields.remove(added).is_some(), "{added}");
+    }
+    let recording = value.pointer_mut("/recordings/0").and_then(serde_json::Value::as_object_mut).expect("is there");
+    assert!(recording.remove("finished").is_some());
+    std::fs::write(&path, value.to_string()).expect("writes");
+    let expected = Report { mode: FlightMode::InProcess, processes: Vec::new(), ..sample::report() };
+    assert_eq!(Report::read(&path).expect("reads"), expected);
 }
