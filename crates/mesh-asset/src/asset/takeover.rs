@@ -61,6 +61,8 @@ fn with_silent_planner() -> Shuttle {
 fn a_vehicle_takes_the_role_of_a_planner_that_falls_silent_and_plans_with_itself() {
     let mut shuttle = with_silent_planner();
     shuttle.fly(7200, |message| message.from == id("planner"));
+    let held = |name: &str| shuttle.assets[&id(name)].holds_planner_role(shuttle.now);
+    assert_eq!(["habitat", "rover"].map(held), [true, false]);
     for member in ["habitat", "rover", "satellite"] {
         assert_eq!(adopted(&shuttle, member), expect(&[(1, "planner"), (2, "habitat")]), "{member}");
     }

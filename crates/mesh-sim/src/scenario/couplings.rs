@@ -369,7 +369,7 @@ pub(super) fn report_unlinked_junctions(junctions: &[At<Junction>], links: &[Lin
 pub(super) fn report_unheard_assets(planner: &At<Planner>, assets: &[Asset], links: &[Link], problems: &Problems) {
     let id = &planner.value.id;
     for asset in assets.iter().map(|asset| &asset.id).filter(|asset| !linked(id, asset, links)) {
-        let message = format!("no link is between `{id}` and `{asset}`, so `{asset}` never takes part in a plan");
+        let message = format!("no link is between `{id}` and `{asset}`, so `{asset}` takes part in none of its plans");
         let hint = Some(format!("add a [[link]] with between = [\"{id}\", \"{asset}\"]"));
         problems.warning(planner.span.clone(), message, "a link between the planner and every asset", hint);
     }
