@@ -27,7 +27,7 @@ pub(super) fn compare(
         return Ok(Some(difference));
     }
     for (asset, retraced) in retraced {
-        if let Some(difference) = compare_log(run, asset, retraced, report.is_lost(asset.as_str()))? {
+        if let Some(difference) = compare_log(run, asset, retraced, report.is_cut_off(asset))? {
             return Ok(Some(difference));
         }
     }
@@ -123,13 +123,13 @@ fn compare_recordings(
     Ok(None)
 }
 
-/// The log file of an asset against the entries that it had persisted, one by one. An asset that was killed for good may
-/// have had one more on the disk than it lived to hear of, and a part of another.
+/// The log file of an asset against the entries that it had persisted, one by one. An asset that was cut off may have had
+/// one more on the disk than it lived to hear of, and a part of another.
 fn compare_log(
     run: &RunFolder,
     asset: &AssetId,
     retraced: &Retraced,
-    is_lost: bool,
+    is_cut_off: bool,
 ) -> Result<Option<Box<Difference>>, NodeError> {
     let differ = |entry: Option<u64>, recorded: String, replayed: String| {
         let mut difference = Difference::of_file(&format!("logs/{asset}.log"), recorded, replayed);
@@ -139,19 +139,19 @@ fn compare_log(
     let bytes = match durable::read_bytes(&run.log(asset), LOG_LENGTH_MAX) {
         Err(NodeError::Refused { source, .. }) if source.kind() == ErrorKind::NotFound => {
             let entries = &retraced.entries;
-            if is_lost && entries.is_empty() {
+            if is_cut_off && entries.is_empty() {
                 return Ok(None);
             }
             return differ(None, "nothing: the file is missing".to_owned(), format!("{} entries", entries.len()));
         }
         read => read?,
     };
-    let found = match read_log(if is_lost { sound_part(&bytes) } else { &bytes }) {
+    let found = match read_log(if is_cut_off { sound_part(&bytes) } else { &bytes }) {
         Ok(found) => found,
         Err(damage) => return differ(Some(damage.entry), damage.to_string(), "a sound entry".to_owned()),
     };
     let mut expected: Vec<&SignedEnvelope> = retraced.entries.iter().collect();
-    if is_lost && found.len() > expected.len() {
+    if is_cut_off && found.len() > expected.len() {
         expected.extend(&retraced.pending);
     }
     let place = found.iter().zip(&expected).position(|(found, entry)| found != *entry);

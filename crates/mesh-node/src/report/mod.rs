@@ -171,6 +171,11 @@ impl Report {
         self.processes.iter().any(|process| process.name == name && process.lost)
     }
 
+    /// Whether `asset` may not have come to the end of what it was at: its process was lost, or ended with the run.
+    pub fn is_cut_off(&self, asset: &AssetId) -> bool {
+        self.is_lost(asset.as_str()) || self.recording(asset).is_some_and(|figures| !figures.finished)
+    }
+
     /// The figures of the recording of `asset`.
     pub fn recording(&self, asset: &AssetId) -> Option<&RecordingFigures> {
         self.recordings.iter().find(|figures| figures.asset == *asset)

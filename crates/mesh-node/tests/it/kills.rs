@@ -52,6 +52,13 @@ fn a_member_that_is_lost_for_good_leaves_a_mission_that_replays() {
     assert!(mission.report.is_lost("rover") && !mission.report.interrupted);
     assert!(!mission.report.recording(&id("rover")).expect("it is listed").finished);
     check_sound(&mission);
+    // A kill in the middle of an append.
+    let torn = |mut bytes: Vec<u8>| {
+        bytes.extend_from_within(16..40);
+        bytes.truncate(bytes.len() - 22);
+        bytes
+    };
+    mission.with_altered(&mission.run.log(&id("rover")), torn, check_sound);
     // The same run under a report that denies the loss is neither whole nor explained.
     let deny = |bytes: Vec<u8>| {
         let text = String::from_utf8(bytes).expect("is text");
@@ -73,6 +80,35 @@ fn a_member_that_is_lost_for_good_leaves_a_mission_that_replays() {
             assert!(!mission.audit().verified);
         },
     );
+}
+
+/// One that comes back is told that it lost everybody, though geometry never took a link away.
+#[test]
+fn a_member_that_was_away_for_a_while_leaves_a_mission_that_replays() {
+    let mission = fly(&[(30, "rover", Kill::ForGood), (60, "rover", Kill::Back)]);
+    assert!(mission.report.is_lost("rover") && !mission.report.interrupted);
+    assert!(mission.report.recording(&id("rover")).expect("it is listed").finished);
+    assert!(mission.report.assets.iter().all(|asset| asset.plans_adopted > 0));
+    check_sound(&mission);
+    let deny = |bytes: Vec<u8>| {
+        let text = String::from_utf8(bytes).expect("is text");
+        text.replace("\"lost\": true", "\"lost\": false").into_bytes()
+    };
+    mission.with_altered(&mission.run.report(), deny, |mission| {
+        let difference = mission.replay().difference.expect("nobody says why contact was lost");
+        assert!(difference.to_string().contains("contact"), "{difference}");
+    });
+}
+
+/// Without a simulator there is no time. What there is of the run is whole.
+#[test]
+fn a_run_whose_processes_all_were_killed_replays_to_where_it_was() {
+    for tick in [0, 35] {
+        let mission = fly(&[(tick, SIMULATOR, Kill::ForGood)]);
+        assert!(mission.report.interrupted && mission.report.is_lost(SIMULATOR));
+        assert!(mission.report.recordings.iter().all(|recording| !recording.finished));
+        check_sound(&mission);
+    }
 }
 
 #[test]
@@ -175,8 +211,10 @@ enum Kill {
     Unheard,
     /// The same, and it had not even given its recording to the operating system.
     Unflushed,
-    /// Before it takes its step, never to come back.
+    /// Before it takes its step; nobody starts it again. Without the simulator everybody else is killed too.
     ForGood,
+    /// It is started again, long after it was given up.
+    Back,
 }
 
 /// Flies the short mission, recordings and all, and kills members at the ticks named, counted from 0.
@@ -222,6 +260,16 @@ impl<'a> Theatre<'a> {
     fn fly(mut self, kills: &[(u64, &str, Kill)]) -> Flown {
         for count in 0.. {
             let tick = self.conductor.begin();
+            for (_, who, _) in kills.iter().filter(|(at, _, kill)| *at == count && *kill == Kill::Back) {
+                let asset = id(who);
+                self.start(&asset);
+                self.conductor.find(&asset);
+                let back = WorldEvent::Away { asset, away: false };
+                self.world.event(self.conductor.now(), &back).expect("records");
+            }
+            if kills.contains(&(count, SIMULATOR, Kill::ForGood)) {
+                return self.killed();
+            }
             for (asset, grant) in tick.grants {
                 let kill = kills.iter().find(|(at, who, _)| *at == count && *who == asset.as_str());
                 self.step(&asset, &grant, kill.map(|(.., kill)| *kill));
@@ -236,24 +284,19 @@ impl<'a> Theatre<'a> {
         for member in mem::take(&mut self.members).into_values() {
             member.shell.recording.finish().expect("finishes");
         }
-        let rebuilt = reconstruct(self.run, self.scenario, SEED).expect("the files can be read");
-        assert_eq!(rebuilt.flaws, [] as [String; 0]);
-        assert_eq!(rebuilt.outcome.world.state(), self.conductor.world().state());
-        let process = |(asset, restarts): (&AssetId, &u32)| ProcessFigures {
-            name: asset.to_string(),
-            rss_bytes: 1,
-            bytes_sent: rebuilt.bytes_sent(asset),
-            restarts: *restarts,
-            lost: self.lost.as_ref() == Some(asset),
-        };
-        let mut processes: Vec<_> = rebuilt.restarts.iter().map(process).collect();
-        let simulator =
-            ProcessFigures { name: SIMULATOR.to_owned(), rss_bytes: 2, bytes_sent: 0, restarts: 0, lost: false };
-        processes.push(simulator);
-        let flown =
-            rebuilt.into_flown(Watched { mode: FlightMode::Processes, processes, wall_s: 1.0, first_plan: None });
-        assert_eq!(flown.rss_bytes_max, 1, "the simulator is no asset");
+        let lost = self.lost.as_ref().map_or("", AssetId::as_str);
+        let flown = flown(self.run, self.scenario, lost);
+        assert_eq!(flown.outcome.world.state(), self.conductor.world().state());
         flown
+    }
+
+    /// Takes everybody away.
+    fn killed(mut self) -> Flown {
+        for asset in self.settings.keys().cloned().collect::<Vec<_>>() {
+            self.kill(&asset);
+        }
+        mem::forget(self.world);
+        flown(self.run, self.scenario, SIMULATOR)
     }
 
     fn step(&mut self, asset: &AssetId, grant: &Grant, kill: Option<Kill>) {
@@ -271,6 +314,7 @@ impl<'a> Theatre<'a> {
                 self.lost = Some(asset.clone());
                 return;
             }
+            Some(Kill::Back) => unreachable!("who comes back in this tick has no grant in it"),
             Some(Kill::Unflushed) => {
                 let _ = self.take_step(asset, grant, false);
                 self.kill(asset);
@@ -336,6 +380,25 @@ impl<'a> Theatre<'a> {
     fn kill(&mut self, asset: &AssetId) {
         mem::forget(self.members.remove(asset).expect("is there").shell.recording);
     }
+}
+
+/// What the files of a run amount to.
+fn flown(run: &RunFolder, scenario: &Scenario, lost: &str) -> Flown {
+    let rebuilt = reconstruct(run, scenario, SEED).expect("the files can be read");
+    assert_eq!(rebuilt.flaws, [] as [String; 0]);
+    let process = |name: &str, rss_bytes: u64, bytes_sent: u64, restarts: u32| ProcessFigures {
+        name: name.to_owned(),
+        rss_bytes,
+        bytes_sent,
+        restarts,
+        lost: name == lost,
+    };
+    let member = |(asset, restarts): (&AssetId, &u32)| process(asset.as_str(), 1, rebuilt.bytes_sent(asset), *restarts);
+    let mut processes: Vec<_> = rebuilt.restarts.iter().map(member).collect();
+    processes.push(process(SIMULATOR, 2, 0, 0));
+    let flown = rebuilt.into_flown(Watched { mode: FlightMode::Processes, processes, wall_s: 1.0, first_plan: None });
+    assert_eq!(flown.rss_bytes_max, 1, "the simulator is no asset");
+    flown
 }
 
 /// Key, log and recording of one member.
