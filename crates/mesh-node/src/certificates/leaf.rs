@@ -67,13 +67,6 @@ impl Leaf {
         check_validity(&self.path, CERTIFICATE, &self.certificate(), now)
     }
 
-    /// Whether less than half of its time is left. Half, and not an hour: a certificate is long-lived because its holder
-    /// may be out of contact for long, and is to begin such a stretch with enough.
-    pub(super) fn is_near_its_end(&self, now: OffsetDateTime) -> bool {
-        let begins = self.certificate().validity().not_before.to_datetime();
-        (self.ends() - now) * 2 < self.ends() - begins
-    }
-
     /// When it ends.
     pub(super) fn ends(&self) -> OffsetDateTime {
         self.certificate().validity().not_after.to_datetime()

@@ -67,7 +67,8 @@ pub fn identity(path: &Path, file: &FleetFile, asset: &AssetId, now: SystemTime)
 /// endpoint. Returns to whom. Makes the authority if the folder has none.
 pub fn renew(path: &Path, file: &FleetFile, contact_gap_s: u64, now: SystemTime) -> Result<Vec<AssetId>, NodeError> {
     let now = OffsetDateTime::from(now);
-    let due: Vec<_> = certified(file).filter(|(asset, host)| is_due(path, file, asset, host, now)).collect();
+    let lifetime = lifetime(contact_gap_s);
+    let due: Vec<_> = certified(file).filter(|(asset, host)| is_due(path, file, asset, *host, lifetime, now)).collect();
     if due.is_empty() {
         return Ok(Vec::new());
     }
@@ -76,7 +77,7 @@ pub fn renew(path: &Path, file: &FleetFile, contact_gap_s: u64, now: SystemTime)
     let mut renewed = Vec::new();
     for (asset, host) in due {
         let key = leaf::open_or_create_key(&key_path(path, asset))?;
-        let pem = issuer.issue(asset, &file.name, host, &key, now, lifetime(contact_gap_s))?;
+        let pem = issuer.issue(asset, &file.name, host, &key, now, lifetime)?;
         durable::replace_file(&certificate_path(path, asset), pem.as_bytes())?;
         renewed.push(asset.clone());
     }
@@ -96,14 +97,24 @@ fn certified(file: &FleetFile) -> impl Iterator<Item = (&AssetId, Option<&str>)>
 
 /// Whatever is wrong with what is there, a new certificate is the cure; what is wrong with a private key is not cured but
 /// told, when it is read for issuing.
-fn is_due(path: &Path, file: &FleetFile, asset: &AssetId, host: &Option<&str>, now: OffsetDateTime) -> bool {
+///
+/// Less than half of a lifetime left is too little: a certificate lives long because its holder may be out of contact for
+/// long, and is to begin such a stretch with enough.
+fn is_due(
+    path: &Path,
+    file: &FleetFile,
+    asset: &AssetId,
+    host: Option<&str>,
+    lifetime: Duration,
+    now: OffsetDateTime,
+) -> bool {
     let fit = || -> Result<bool, NodeError> {
         let authority = Authority::read(path, &file.name, now)?;
         let leaf = Leaf::read(path, asset)?;
         leaf.check(asset, &authority)?;
         leaf.check_key()?;
         leaf.check_validity(now)?;
-        Ok(!leaf.is_near_its_end(now) && leaf.is_for(&names::of(asset, &file.name, *host)))
+        Ok(leaf.ends() - now >= lifetime / 2 && leaf.is_for(&names::of(asset, &file.name, host)))
     };
     !fit().unwrap_or(false)
 }

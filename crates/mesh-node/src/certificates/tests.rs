@@ -77,6 +77,16 @@ fn a_certificate_outlives_three_gaps_and_never_less_than_an_hour() {
 }
 
 #[test]
+fn a_fleet_that_is_out_of_contact_for_longer_gets_longer_certificates() {
+    let room = room();
+    room.renew(now());
+    assert_eq!(room.fleet.renew(now(), 7200).expect("renews").len(), 2);
+    assert_eq!(room.renew(now()), [], "a longer one is as good as a shorter one");
+    let identity = room.fleet.identity(&id("rover"), now()).expect("is good");
+    assert!(identity.expires > now() + 5 * HOUR);
+}
+
+#[test]
 fn each_fault_of_a_certificate_is_told_apart_and_cured() {
     let room = room();
     let begun = now();

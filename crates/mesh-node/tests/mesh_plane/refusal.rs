@@ -175,7 +175,7 @@ fn a_member_that_is_dialled_must_be_who_it_should_be() {
 fn who_connects_and_says_nothing_is_sent_away_and_keeps_nobody_out() {
     let (room, habitat, rover) = met();
     let address = ("127.0.0.1", room.port("rover"));
-    let mut silent: Vec<_> = (0..20).map(|_| TcpStream::connect(address).expect("connects")).collect();
+    let mut silent: Vec<_> = (0..100).map(|_| TcpStream::connect(address).expect("connects")).collect();
     let mut noisy = TcpStream::connect(address).expect("connects");
     noisy.write_all(&[7; 4096]).expect("writes");
     members_pass(&room, &habitat, &rover);

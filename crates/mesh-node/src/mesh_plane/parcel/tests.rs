@@ -80,6 +80,13 @@ fn no_cut_and_no_flipped_bit_of_the_framing_passes_or_panics() {
         // Signature and content are for the receiver to judge; here it is enough that nothing panics.
         let _ = received("rover", Kind::Dual, &flipped, &attachment);
     }
+    for bit in 0..8 * attachment.len() {
+        let mut flipped = attachment.clone();
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        if let Ok(parcel) = received("rover", Kind::Dual, &payload, &flipped) {
+            assert_ne!((parcel.frame, parcel.at, parcel.sent), (7, MissionTime::from_s(9), MissionTime::from_s(8)));
+        }
+    }
     let oversized = vec![0; WIRE_LENGTH_MAX];
     assert_eq!(received("rover", Kind::Dual, &oversized, &attachment), Err(Dropped::Oversized));
 }
