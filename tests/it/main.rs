@@ -2,6 +2,7 @@
 
 mod golden;
 mod hardship;
+mod interop;
 mod lying_peer;
 mod mission;
 mod referee;

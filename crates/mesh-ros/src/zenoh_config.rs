@@ -20,12 +20,17 @@ pub const BLOCK_MAX: Duration = Duration::from_secs(1);
 /// no room, it loses further ones at once.
 pub const DROP_AFTER: Duration = Duration::from_millis(5);
 
-/// What to set the variable `ZENOH_RUNTIME` to before a process opens its first session: one thread for each of Zenoh's
-/// duties but receiving, which has two, so that one receiver that is busy does not keep the other connection waiting.
-/// Zenoh reads it once and only from the environment, so it is for whoever starts the process.
-pub const RUNTIME: &str = "(app: (worker_threads: 1, max_blocking_threads: 4), acc: (handover: app), \
-    net: (worker_threads: 1, max_blocking_threads: 4), tx: (worker_threads: 1, max_blocking_threads: 1), \
-    rx: (worker_threads: 2, max_blocking_threads: 4))";
+/// What to set the variable [`RUNTIME_VARIABLE`] to before a process opens its first session: one thread for everything.
+///
+/// That is little work for one thread, and it is safe. Zenoh 1.10 reads and writes a TLS connection from two tasks without a
+/// lock between them; when they run on two threads and the connection breaks, the process may die of it
+/// (eclipse-zenoh/zenoh issue 2557). Zenoh reads the variable once and only from the environment, so it is for whoever
+/// starts the process.
+pub const RUNTIME: &str = "(app: (worker_threads: 1, max_blocking_threads: 8), acc: (handover: app), net: (handover: app), \
+    tx: (handover: app), rx: (handover: app))";
+
+/// Tells Zenoh which threads to run.
+pub const RUNTIME_VARIABLE: &str = "ZENOH_RUNTIME";
 
 /// Finds nobody by itself, shares no memory, allocates late and little, and limits messages, sessions and waiting. The
 /// caller adds the mode and the endpoints.

@@ -44,7 +44,7 @@ fn many_calls_are_under_way_at_once_and_answers_find_theirs() {
     // The server keeps all requests, then answers the last one first, from another thread.
     let kept: Arc<Mutex<Vec<_>>> = Arc::default();
     let keep = Arc::clone(&kept);
-    let _server = rover.serve("~/step", move |request, responder| {
+    let _server = rover.serve::<Step>("~/step", move |request, responder| {
         keep.lock().expect("no panic").push((request, responder));
     });
     let client = simulator.client::<Step>("/base/rover/step").expect("calls");
@@ -104,7 +104,7 @@ fn a_server_that_says_nothing_is_waited_for_as_long_as_asked() {
     let (rover, simulator) = (network.node("rover"), network.node("simulator"));
     let kept: Arc<Mutex<Vec<_>>> = Arc::default();
     let keep = Arc::clone(&kept);
-    let server = rover.serve("~/step", move |_, responder| keep.lock().expect("no panic").push(responder));
+    let server = rover.serve::<Step>("~/step", move |_, responder| keep.lock().expect("no panic").push(responder));
     let client = simulator.client::<Step>("/base/rover/step").expect("calls");
     assert!(client.wait_for_server(PATIENCE));
     let waited = Duration::from_millis(300);
