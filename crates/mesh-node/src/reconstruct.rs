@@ -12,7 +12,7 @@ use crate::host::Written;
 use crate::recording::Broken;
 use crate::replay::Difference;
 use crate::report::{FlightMode, ProcessFigures, RecordingFigures, SIMULATOR};
-use crate::retrace::{Opening, Retraced, Voyage, is_interrupted, open, retrace};
+use crate::retrace::{Opening, Retraced, Voyage, WORLD_FILE, is_interrupted, open, retrace};
 use crate::run_folder::RunFolder;
 use mesh_asset::{AssetState, Event};
 use mesh_model::{AssetId, MissionId, MissionTime};
@@ -38,6 +38,8 @@ pub struct Reconstructed {
     pub restarts: BTreeMap<AssetId, u32>,
     /// The members whose recordings break off, and where. They were killed for good, or the run was.
     pub torn: BTreeMap<AssetId, String>,
+    /// Where the recording of the world breaks off, if it does. In lock-step the assets' own recordings make up for it.
+    pub world_torn: Option<String>,
     /// Where the recordings do not hold everything that happened, or contradict it, and why. Empty if the run can be
     /// replayed.
     pub flaws: Vec<String>,
@@ -104,6 +106,7 @@ pub fn reconstruct(run: &RunFolder, scenario: &Scenario, seed: u64) -> Result<Re
             ended: voyage.ended,
             interrupted: is_interrupted(&retraced),
         },
+        world_torn: voyage.tear.map(|tear| tear.to_string()),
         written,
         mission,
         flaws,
@@ -127,6 +130,11 @@ impl Reconstructed {
     /// The mission as a report is made from it.
     pub fn into_flown(mut self, watched: Watched) -> Flown {
         self.written.first_plan = watched.first_plan;
+        if let Some(tear) = self.world_torn.filter(|_| !watched.mode.is_lockstep()) {
+            self.flaws.push(format!(
+                "not replayable: nobody recorded when the last commands were heard: {WORLD_FILE}: {tear}"
+            ));
+        }
         let assets = watched.processes.iter().filter(|process| process.name != SIMULATOR);
         Flown {
             rss_bytes_max: assets.map(|process| process.rss_bytes).max().unwrap_or(0),

@@ -22,7 +22,7 @@ pub use file::Tear;
 pub use reader::RecordingReader;
 pub use recorder::{Broken, Recorder};
 pub use resume::Resumed;
-pub use world::{WorldEvent, WorldHeading, WorldRecordingReader, WorldRecordingWriter};
+pub use world::{WorldEvent, WorldHeading, WorldRecorder, WorldRecordingReader, WorldRecordingWriter};
 pub use writer::RecordingWriter;
 
 use file::{Facts, metadata};

@@ -250,6 +250,21 @@ fn put_new(path: &Path) {
     RecordingWriter::create(path, &heading(), b"settings").expect("creates").finish().expect("finishes");
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_does_not_stop_the_world() {
+    let full = OpenOptions::new().write(true).open("/dev/full").expect("opens");
+    let scenario = FleetId::new("base").expect("a good name");
+    let world = WorldHeading { program: "0.1.0".to_owned(), scenario, seed: 3 };
+    let writer = WorldRecordingWriter::begin(Path::new("world.mcap"), full, &world).expect("it is in the buffer");
+    let mut recorder = WorldRecorder::new(writer);
+    recorder.event(MissionTime::from_s(1), &WorldEvent::Reached).expect("it is in the buffer");
+    assert!(recorder.flush().is_err(), "it is told");
+    recorder.event(MissionTime::from_s(2), &WorldEvent::Reached).expect("once");
+    recorder.flush().expect("once");
+    recorder.finish(MissionTime::from_s(3)).expect("once");
+}
+
 #[test]
 fn the_recording_of_a_world_survives_a_kill() {
     let folder = tempfile::tempdir().expect("a temporary folder");

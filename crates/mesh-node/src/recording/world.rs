@@ -56,9 +56,15 @@ impl WorldRecordingWriter {
     /// Begins a new recording at `path`, where nothing may be yet.
     pub fn create(path: &Path, heading: &WorldHeading) -> Result<Self, NodeError> {
         let file = File::create_new(path).map_err(NodeError::refused("create", path))?;
+        let mut begun = Self::begin(path, file, heading)?;
+        begun.flush()?;
+        Ok(begun)
+    }
+
+    /// Begins a recording in `file`, which is empty and stands at `path`.
+    pub(super) fn begin(path: &Path, file: File, heading: &WorldHeading) -> Result<Self, NodeError> {
         let mut sheet = Sheet::begin(path, file, &heading.to_metadata())?;
         let channel = sheet.channel(EVENT_TOPIC, "mesh_node::recording::WorldEvent")?;
-        sheet.flush()?;
         Ok(Self { sheet, channel, events: 0 })
     }
 
@@ -78,6 +84,44 @@ impl WorldRecordingWriter {
     pub fn finish(mut self, now: MissionTime) -> Result<(), NodeError> {
         self.event(now, &WorldEvent::Reached)?;
         self.sheet.finish()
+    }
+}
+
+/// Records a world as long as the machine lets it. After the first failure it records nothing more; the world goes on.
+pub struct WorldRecorder {
+    writer: Option<WorldRecordingWriter>,
+}
+
+impl WorldRecorder {
+    /// Records with `writer`.
+    pub fn new(writer: WorldRecordingWriter) -> Self {
+        Self { writer: Some(writer) }
+    }
+
+    /// Adds an event at `now`. Says so once if that breaks the recording.
+    pub fn event(&mut self, now: MissionTime, event: &WorldEvent) -> Result<(), NodeError> {
+        self.attempt(|writer| writer.event(now, event))
+    }
+
+    /// Hands everything so far to the operating system. Says so once if that breaks the recording.
+    pub fn flush(&mut self) -> Result<(), NodeError> {
+        self.attempt(WorldRecordingWriter::flush)
+    }
+
+    /// Ends the recording, if there still is one.
+    pub fn finish(self, now: MissionTime) -> Result<(), NodeError> {
+        self.writer.map_or(Ok(()), |writer| writer.finish(now))
+    }
+
+    fn attempt(
+        &mut self,
+        act: impl FnOnce(&mut WorldRecordingWriter) -> Result<(), NodeError>,
+    ) -> Result<(), NodeError> {
+        let done = self.writer.as_mut().map_or(Ok(()), act);
+        if done.is_err() {
+            self.writer = None;
+        }
+        done
     }
 }
 

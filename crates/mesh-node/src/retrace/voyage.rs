@@ -5,7 +5,7 @@
 
 use super::{Place, Retraced};
 use crate::error::NodeError;
-use crate::recording::{WorldEvent, WorldRecordingReader};
+use crate::recording::{Tear, WorldEvent, WorldRecordingReader};
 use crate::replay::{Difference, world_damage};
 use crate::run_folder::RunFolder;
 use mesh_adapters::{CommandSchedule, Telemetry};
@@ -24,6 +24,9 @@ pub(crate) struct Voyage {
     pub(crate) absences: Vec<(MissionTime, AssetId, bool)>,
     /// How far the mission came.
     pub(crate) ended: MissionTime,
+    /// Where the simulator's own word breaks off, if it does. Commands that were given later are taken to have been heard
+    /// at once, as they are in lock-step.
+    pub(crate) tear: Option<Tear>,
 }
 
 impl Voyage {
@@ -42,19 +45,29 @@ impl Voyage {
             Ok(reader) => reader,
             Err(damaged) => return Ok(Err(damaged)),
         }) else {
-            return Ok(Ok(voyage));
+            // The simulator was killed before it had begun.
+            return Ok(Ok(Self { is_recorded: true, ..Self::given(retraced) }));
         };
         if reader.heading().seed != seed {
             let recorded = format!("the world with seed {}", reader.heading().seed);
             return Ok(Err(Difference::of_file(WORLD_FILE, recorded, format!("seed {seed}"))));
         }
+        let mut newest = MissionTime::ZERO;
         loop {
             match world_damage(reader.next_event())? {
-                Ok(Some((now, event))) => voyage.take(now, event),
-                Ok(None) => return Ok(Ok(voyage)),
+                Ok(Some((now, event))) => {
+                    newest = now;
+                    voyage.take(now, event);
+                }
+                Ok(None) => break,
                 Err(damaged) => return Ok(Err(damaged)),
             }
         }
+        voyage.tear = reader.tear().cloned();
+        if voyage.tear.is_some() {
+            voyage.go_on(newest, retraced);
+        }
+        Ok(Ok(voyage))
     }
 
     /// The voyage on which every command took effect when it was given.
@@ -64,7 +77,7 @@ impl Voyage {
             commands.extend(asset.commands.iter().map(|(now, schedule)| (*now, id.clone(), schedule.clone())));
         }
         commands.sort_by_key(|(now, ..)| *now);
-        Self { is_recorded: false, commands, absences: Vec::new(), ended: ended(retraced) }
+        Self { is_recorded: false, commands, absences: Vec::new(), ended: ended(retraced), tear: None }
     }
 
     /// The first command that took effect and that its asset had not given; in lock-step also one that an asset gave and
@@ -127,6 +140,14 @@ impl Voyage {
         }
         world.advance(self.ended);
         None
+    }
+
+    /// Adds what was given after the simulator's last word, at `newest`, and is not in it.
+    fn go_on(&mut self, newest: MissionTime, retraced: &BTreeMap<AssetId, Retraced>) {
+        let mut later = Self::given(retraced).commands;
+        later.retain(|command| command.0 >= newest && !self.commands.contains(command));
+        self.commands.append(&mut later);
+        self.commands.sort_by_key(|(now, ..)| *now);
     }
 
     fn take(&mut self, now: MissionTime, event: WorldEvent) {

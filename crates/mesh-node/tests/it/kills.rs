@@ -115,7 +115,7 @@ fn a_run_whose_processes_all_were_killed_replays_to_where_it_was() {
 fn what_the_world_was_told_is_held_against_what_was_given() {
     let mission = fly(&[]);
     check_sound(&mission);
-    let forge = |alter: &dyn Fn(&mut Vec<(MissionTime, WorldEvent)>)| {
+    let forge = |alter: &dyn Fn(&mut Events)| {
         let path = mission.run.world_recording();
         let sound = std::fs::read(&path).expect("reads");
         rewrite_world(&mission, alter);
@@ -124,7 +124,21 @@ fn what_the_world_was_told_is_held_against_what_was_given() {
         replay.difference.map(|difference| (difference.file.clone(), difference.to_string()))
     };
     assert_eq!(forge(&|_| {}), None, "written anew it says the same");
-    let first = |events: &Vec<(MissionTime, WorldEvent)>| {
+    // A disk that was full, or a simulator that was killed: in lock-step the assets know what was heard.
+    mission.with_altered(
+        &mission.run.world_recording(),
+        |bytes| bytes[..bytes.len() / 2].to_vec(),
+        |mission| {
+            assert!(mission.replay().identical);
+            let rebuilt = reconstruct(&mission.run, &mission.scenario, SEED).expect("the files can be read");
+            assert_eq!(rebuilt.outcome.state_hash, mission.report.state_hash);
+            assert!(rebuilt.world_torn.is_some());
+            let watched = Watched { mode: FlightMode::Realtime, processes: Vec::new(), wall_s: 1.0, first_plan: None };
+            let said = rebuilt.into_flown(watched).not_replayable.unwrap_or_default();
+            assert!(said.contains("world.mcap"), "{said}");
+        },
+    );
+    let first = |events: &Events| {
         events.iter().position(|(_, event)| matches!(event, WorldEvent::Command { .. })).expect("there is a command")
     };
     let invented = forge(&|events| {
@@ -145,7 +159,7 @@ fn what_the_world_was_told_is_held_against_what_was_given() {
 #[test]
 fn a_mission_that_runs_free_replays_with_the_times_at_which_commands_were_heard() {
     let mission = fly(&[]);
-    let late = |events: &mut Vec<(MissionTime, WorldEvent)>| {
+    let late = |events: &mut Events| {
         for (now, event) in events.iter_mut() {
             if matches!(event, WorldEvent::Command { .. }) {
                 *now = now.plus_s(7);
@@ -164,7 +178,7 @@ fn a_mission_that_runs_free_replays_with_the_times_at_which_commands_were_heard(
         let replay = mission.replay();
         assert!(replay.identical, "{:?}", replay.difference);
     });
-    let early = |events: &mut Vec<(MissionTime, WorldEvent)>| {
+    let early = |events: &mut Events| {
         events.retain(|(_, event)| matches!(event, WorldEvent::Command { .. }));
         for (now, _) in events.iter_mut() {
             *now = MissionTime::ZERO;
@@ -187,7 +201,7 @@ fn check_sound(mission: &Mission) {
     assert_eq!((mission.report.replayable, &mission.report.not_replayable), (true, &None));
 }
 
-fn rewrite_world(mission: &Mission, alter: &dyn Fn(&mut Vec<(MissionTime, WorldEvent)>)) {
+fn rewrite_world(mission: &Mission, alter: &dyn Fn(&mut Events)) {
     use mesh_node::recording::WorldRecordingReader;
     let path = mission.run.world_recording();
     let mut reader = WorldRecordingReader::open_torn(&path).expect("opens").expect("has a heading");
@@ -201,6 +215,9 @@ fn rewrite_world(mission: &Mission, alter: &dyn Fn(&mut Vec<(MissionTime, WorldE
     events.iter().for_each(|(now, event)| writer.event(*now, event).expect("writes"));
     writer.finish(mission.flown.outcome.ended).expect("finishes");
 }
+
+/// What the world was told, and when.
+type Events = Vec<(MissionTime, WorldEvent)>;
 
 /// When a process is killed.
 #[derive(Debug, Clone, Copy, PartialEq)]
