@@ -104,6 +104,36 @@ fn a_certificate_that_its_parts_do_not_bear_out_is_named() {
     });
 }
 
+/// The planner hears nobody, so the habitat has its role: its proofs are as good, but only in its own log, and only if the
+/// role could have been its own.
+#[test]
+fn a_plan_certified_in_the_planner_s_place_verifies_and_a_false_claim_to_it_is_named() {
+    let mission = Mission::fly_without_planner();
+    let audit = mission.audit();
+    assert!(audit.verified, "{:?}", audit.findings);
+    assert!(mission.replay().identical);
+    let habitat = id("habitat");
+    let path = mission.run.log(&habitat);
+    let entries = read_log(&std::fs::read(&path).expect("reads")).expect("is sound");
+    let proofs = entries.iter().filter_map(|entry| match Payload::decode(&entry.payload) {
+        Ok(Payload::Certificate(certificate)) => Some(certificate),
+        _ => None,
+    });
+    let openers: Vec<AssetId> = proofs.map(|proof| proof.epoch.opener).collect();
+    assert_eq!(openers, vec![habitat.clone(); 3]);
+    let check = |what: &str, lie: &dyn Fn(&mut mesh_model::Certificate)| {
+        let alter = |payload: &mut Payload| {
+            if let Payload::Certificate(certificate) = payload {
+                lie(certificate);
+            }
+        };
+        let forged = log_of(&resigned(&mission, &habitat, &entries, &alter));
+        mission.with_altered(&path, |_| forged, |mission| expect(&mission.audit(), "logs/habitat.log", what));
+    };
+    check("certifies an epoch that planner opened", &|certificate| certificate.epoch.opener = id("planner"));
+    check("could open", &|certificate| certificate.epoch.number = 0);
+}
+
 fn expect(audit: &Audit, file: &str, what: &str) {
     assert!(!audit.verified);
     let found = audit.findings.iter().any(|finding| finding.file == file && finding.to_string().contains(what));

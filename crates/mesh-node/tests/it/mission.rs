@@ -44,19 +44,39 @@ impl Mission {
         })
     }
 
+    /// Flies those hours with a planner that has no link to anybody.
+    pub fn fly_without_planner() -> Self {
+        let (scenario, links) = scenario::LUNAR_BASE.split_once("[[link]]").expect("the scenario has links");
+        let (links, rest) = links.split_once("\n# ---").expect("and something after them");
+        let links = links.split("[[link]]").filter(|link| !link.contains("\"planner\""));
+        let links: String = links.map(|link| format!("[[link]]{link}")).collect();
+        let text = format!("{scenario}{links}\n# ---{rest}")
+            .replace("duration = \"24 h\"", "duration = \"3 h\"")
+            .replace("blackout_min = \"4 h\"", "blackout_min = \"1 h\"");
+        Self::fly_text(3, &text, |scenario, fleet, run| {
+            Flight { scenario, seed: 3, fleet, run }.fly(&mut Patience { ticks_left: u64::MAX }).expect("flies")
+        })
+    }
+
     /// Has the mission flown by somebody, and makes its report.
     pub fn fly_by(seed: u64, loss: &str, fly: impl FnOnce(&Scenario, &FleetFolder, &RunFolder) -> Flown) -> Self {
         let text = scenario::LUNAR_BASE
             .replace("duration = \"24 h\"", "duration = \"3 h\"")
             .replace("blackout_min = \"4 h\"", "blackout_min = \"1 h\"")
             .replace("loss = \"0.5 %\"", &format!("loss = \"{loss}\""));
-        let (scenario, diagnostics) = scenario::parse(&text);
+        let (_, diagnostics) = scenario::parse(&text);
         assert_eq!(diagnostics, []);
-        let scenario = scenario.expect("a file without diagnostics is a scenario");
+        Self::fly_text(seed, &text, fly)
+    }
+
+    /// The same for a file that may have warnings.
+    pub fn fly_text(seed: u64, text: &str, fly: impl FnOnce(&Scenario, &FleetFolder, &RunFolder) -> Flown) -> Self {
+        let (scenario, _) = scenario::parse(text);
+        let scenario = scenario.expect("a file without mistakes is a scenario");
         let room = tempfile::tempdir().expect("a temporary folder");
         let members = scenario.contract().members;
         let fleet = FleetFolder::open_or_create(&room.path().join("fleet"), &scenario.name, &members).expect("a fleet");
-        let run = RunFolder::create(&room.path().join("run"), &text).expect("a run folder");
+        let run = RunFolder::create(&room.path().join("run"), text).expect("a run folder");
         let flown = fly(&scenario, &fleet, &run);
         let audit = audit::verify(&run, fleet.file(), Claim::Flown(&flown)).expect("audits");
         let report =
