@@ -62,6 +62,9 @@ fn compare_states(
 
 /// How and when the mission ended. Who was lost need not have been there.
 fn compare_end(report: &Report, retraced: &BTreeMap<AssetId, Retraced>, voyage: &Voyage) -> Option<Box<Difference>> {
+    if let Some((now, asset)) = voyage.absences.iter().find(|(_, asset)| !report.is_lost(asset.as_str())) {
+        return Some(Difference::of_world(*now, format!("a fleet without {asset}"), "a report that does not say so"));
+    }
     let said = |interrupted: bool| if interrupted { "a mission that was stopped" } else { "a mission to its end" };
     let interrupted = is_interrupted(retraced);
     if report.interrupted != interrupted {

@@ -18,7 +18,7 @@ pub(crate) use difference::{damage, world_damage};
 use crate::durable;
 use crate::error::NodeError;
 use crate::fleet_folder::FleetFile;
-use crate::report::{FlightMode, Report, SIMULATOR};
+use crate::report::{Report, SIMULATOR};
 use crate::retrace::{Opening, Place, Retraced, Voyage, open, readings, retrace};
 use crate::run_folder::RunFolder;
 use compare::compare;
@@ -143,7 +143,7 @@ fn first_difference(
     let mut differences: Vec<Difference> =
         retraced.values().filter_map(|asset| asset.parted.as_deref().cloned()).collect();
     differences.extend(unsent(retraced));
-    if report.mode != FlightMode::Realtime {
+    if is_lockstep {
         let links = LinkBook::new(scenario, almanac);
         differences.extend(retraced.iter().filter_map(|(id, asset)| strange_contact(id, asset, &links, report)));
     }

@@ -20,8 +20,8 @@ pub(crate) struct Voyage {
     pub(crate) is_recorded: bool,
     /// When which vehicle was given what, in order.
     pub(crate) commands: Vec<(MissionTime, AssetId, CommandSchedule)>,
-    /// When whom the fleet went on without, and when it was back.
-    pub(crate) absences: Vec<(MissionTime, AssetId, bool)>,
+    /// When the fleet went on without whom.
+    pub(crate) absences: Vec<(MissionTime, AssetId)>,
     /// How far the mission came.
     pub(crate) ended: MissionTime,
     /// Where the simulator's own word breaks off, if it does. Commands that were given later are taken to have been heard
@@ -154,8 +154,8 @@ impl Voyage {
         self.ended = self.ended.max(now);
         match event {
             WorldEvent::Command { asset, schedule } => self.commands.push((now, asset, schedule)),
-            WorldEvent::Away { asset, away } => self.absences.push((now, asset, away)),
-            WorldEvent::Reached => {}
+            WorldEvent::Away { asset, away: true } => self.absences.push((now, asset)),
+            WorldEvent::Away { away: false, .. } | WorldEvent::Reached => {}
         }
     }
 }

@@ -148,6 +148,11 @@ fn what_the_world_was_told_is_held_against_what_was_given() {
         }
     });
     assert_eq!(invented.map(|(file, _)| file).as_deref(), Some("world.mcap"));
+    let absent = forge(&|events| {
+        let ended = mission.flown.outcome.ended;
+        events.insert(events.len() - 1, (ended, WorldEvent::Away { asset: id("rover"), away: true }));
+    });
+    assert!(absent.is_some_and(|(_, said)| said.contains("a fleet without rover")));
     let dropped = forge(&|events| {
         let place = first(events);
         events.remove(place);
