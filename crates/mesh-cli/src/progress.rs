@@ -249,19 +249,17 @@ impl ProcessObserver for Progress {
     fn process(&mut self, event: &ProcessEvent<'_>) {
         match event {
             ProcessEvent::Router(endpoint) => tracing::info!(endpoint, "the local plane is up"),
-            ProcessEvent::Started(name, pid, incarnation) => tracing::info!(name, pid, incarnation, "started"),
             ProcessEvent::Line(name, text) => logging::forward(name, text),
             ProcessEvent::Awaited(asset, arguments) => {
                 let line = arguments.iter().map(|argument| argument.to_string_lossy()).collect::<Vec<_>>().join(" ");
                 output::note(format_args!("start {asset} by: cosmosmesh {line}"));
             }
             ProcessEvent::Ended(name, how, Some(delay)) => {
-                tracing::warn!(name, %how, "a process ended");
                 self.say_at_once(&format!("{name} {how}; it is started again in {} ms", delay.as_millis()));
             }
-            ProcessEvent::Ended(name, how, None) => tracing::info!(name, %how, "a process ended"),
-            ProcessEvent::GaveUp(name, why, last_words) => {
-                tracing::error!(name, %why, ?last_words, "a process was given up");
+            // The supervisor itself notes starts and ends.
+            ProcessEvent::Started(..) | ProcessEvent::Ended(_, _, None) => {}
+            ProcessEvent::GaveUp(name, why, _) => {
                 self.say_at_once(&format!("{name} is not started again: {why}"));
             }
             ProcessEvent::Lost(now, asset) => self.say(*now, &format!("{asset} does not answer; on without it")),

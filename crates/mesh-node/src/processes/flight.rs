@@ -100,14 +100,11 @@ impl ProcessFlight<'_> {
         let settings: Vec<Settings> = fleet::settings(self.scenario, &almanac, drawn_mission()?, &keys);
         let mission = file.write(self.run, &settings, self.fleet.path())?;
         let (supervisor, events) = Supervisor::new(RestartPolicy::default());
-        let (world_supervisor, world_events) = Supervisor::new(RestartPolicy { restarts_max: 0, ..Default::default() });
         let (news, told) = channel();
         let mut watch = Watch {
             flight: self,
             supervisor,
             events,
-            world_supervisor,
-            world_events,
             told,
             observer,
             began,
@@ -163,7 +160,7 @@ impl ProcessFlight<'_> {
         Program {
             path: self.program.clone(),
             arguments,
-            environment: vec![("ZENOH_RUNTIME".into(), zenoh_config::RUNTIME.into())],
+            environment: vec![(zenoh_config::RUNTIME_VARIABLE.into(), zenoh_config::RUNTIME.into())],
             folder: None,
             stdout,
         }
@@ -183,9 +180,6 @@ struct Watch<'a> {
     flight: &'a ProcessFlight<'a>,
     supervisor: Supervisor,
     events: Events,
-    /// The world cannot be taken up again, so it has a supervisor of its own.
-    world_supervisor: Supervisor,
-    world_events: Events,
     told: Receiver<News>,
     observer: &'a mut dyn ProcessObserver,
     began: Instant,
@@ -231,7 +225,9 @@ impl Watch<'_> {
             }
         });
         let program = self.flight.program(arguments, stdout);
-        Ok(self.world_supervisor.start(SIMULATOR, program).map_err(failed)?)
+        // The world cannot be taken up again.
+        let once = RestartPolicy { restarts_max: 0, ..RestartPolicy::default() };
+        Ok(self.supervisor.start_with_policy(SIMULATOR, program, once).map_err(failed)?)
     }
 
     /// Watches until the world is at its end, somebody wants the mission to stop, or the simulator is gone.
@@ -244,12 +240,9 @@ impl Watch<'_> {
                 }
             }
             while let Some(event) = self.events.next_now() {
+                let is_end = matches!(&event, Event::Exited { name, .. } if name == SIMULATOR);
                 self.pass_on(event)?;
-            }
-            while let Some(event) = self.world_events.next_now() {
-                let is_end = matches!(event, Event::Exited { .. } | Event::GaveUp { .. });
-                self.pass_on(event)?;
-                if is_end {
+                if is_end && self.broken_off.is_some() {
                     return Ok(());
                 }
             }
@@ -261,11 +254,11 @@ impl Watch<'_> {
 
     /// Stops the world first, so that nobody is missed, then the members.
     fn stop(&mut self) {
-        self.world_supervisor.stop(&[&[SIMULATOR]], GRACE);
-        while let Ok(news) = self.told.recv_timeout(LAST_NEWS_MAX) {
+        // Everything that the simulator told is here when its end is.
+        self.supervisor.stop(&[&[SIMULATOR]], GRACE);
+        while let Ok(news) = self.told.try_recv() {
             self.hear(news);
         }
-        self.supervisor.stop(&[], GRACE);
         while let Some(event) = self.events.next_now() {
             if let Event::Line { name, text, .. } = event {
                 self.observer.process(&ProcessEvent::Line(&name, &text));
@@ -331,7 +324,7 @@ impl Watch<'_> {
     /// What came of it, by the files.
     fn finish(self) -> Result<ProcessRun, NodeError> {
         let wall_s = self.began.elapsed().as_secs_f64();
-        let Self { flight, supervisor, world_supervisor, lost, bytes_sent, first_plan, .. } = self;
+        let Self { flight, supervisor, lost, bytes_sent, first_plan, .. } = self;
         let mut reconstructed = reconstruct(flight.run, flight.scenario, flight.seed)?;
         if let Some(over) = self.over
             && over.world != Hash::of(&reconstructed.outcome.world.state_bytes())
@@ -349,7 +342,7 @@ impl Watch<'_> {
         let mut processes: Vec<_> = flight.scenario.contract().members.iter().map(figures).collect();
         processes.push(ProcessFigures {
             name: SIMULATOR.to_owned(),
-            rss_bytes: world_supervisor.peak_memory(SIMULATOR),
+            rss_bytes: supervisor.peak_memory(SIMULATOR),
             bytes_sent: 0,
             restarts: 0,
             lost: self.broken_off.is_some(),
@@ -366,5 +359,3 @@ impl Watch<'_> {
 const GLANCE: Duration = Duration::from_millis(20);
 /// How long a process may take to end when it is asked to.
 const GRACE: Duration = Duration::from_secs(5);
-/// How long the last news of a simulator that has ended may take to be read.
-const LAST_NEWS_MAX: Duration = Duration::from_millis(500);
