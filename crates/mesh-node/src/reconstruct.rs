@@ -15,7 +15,7 @@ use crate::report::{FlightMode, ProcessFigures, RecordingFigures, SIMULATOR};
 use crate::retrace::{Opening, Retraced, Voyage, WORLD_FILE, is_interrupted, open, retrace};
 use crate::run_folder::RunFolder;
 use mesh_asset::{AssetState, Event};
-use mesh_model::{AssetId, MissionId, MissionTime};
+use mesh_model::{AssetId, AuditRecord, AuditSubject, Canonical, MissionId, MissionTime, Payload, SignedEnvelope};
 use mesh_sim::almanac::Almanac;
 use mesh_sim::fleet::{self, FleetOutcome};
 use mesh_sim::journal::{LinkChange, Traffic};
@@ -91,6 +91,7 @@ pub fn reconstruct(run: &RunFolder, scenario: &Scenario, seed: u64) -> Result<Re
     // What the sensors said is for `replay` to compare.
     voyage.fly(&mut world, &[]);
     let journal = journal(scenario, &LinkBook::new(scenario, &almanac), seed, &retraced, voyage.ended);
+    let interrupted = is_interrupted(&retraced) && !is_closed_by_log(run, retraced.keys().cloned())?;
     let states: Vec<AssetState> = retraced.values().map(|asset| asset.state.clone()).collect();
     let written = written(run, &retraced)?;
     flaws.extend(written.recordings.iter().filter_map(|figures| figures.broken.as_ref().map(ToString::to_string)));
@@ -104,7 +105,7 @@ pub fn reconstruct(run: &RunFolder, scenario: &Scenario, seed: u64) -> Result<Re
             world,
             journal,
             ended: voyage.ended,
-            interrupted: is_interrupted(&retraced),
+            interrupted,
         },
         world_torn: voyage.tear.map(|tear| tear.to_string()),
         written,
@@ -220,7 +221,7 @@ fn written(run: &RunFolder, retraced: &BTreeMap<AssetId, Retraced>) -> Result<Wr
     };
     let mut times: BTreeSet<MissionTime> = BTreeSet::new();
     for (id, asset) in retraced {
-        written.log_entries.insert(id.clone(), entries_in_log(run, id)?);
+        written.log_entries.insert(id.clone(), entries_in_log(run, id)?.len() as u64);
         written.recordings.push(RecordingFigures {
             asset: id.clone(),
             inputs: asset.totals.inputs,
@@ -235,12 +236,23 @@ fn written(run: &RunFolder, retraced: &BTreeMap<AssetId, Retraced>) -> Result<Wr
     Ok(written)
 }
 
-/// Whole entries in the log of an asset, which a kill may have left with a part of one more.
-fn entries_in_log(run: &RunFolder, asset: &AssetId) -> Result<u64, NodeError> {
+/// The whole entries in the log of an asset, which a kill may have left with a part of one more.
+fn entries_in_log(run: &RunFolder, asset: &AssetId) -> Result<Vec<SignedEnvelope>, NodeError> {
     match durable::read_bytes(&run.log(asset), LOG_LENGTH_MAX) {
-        Ok(bytes) => Ok(read_log(sound_part(&bytes)).map_or(0, |entries| entries.len() as u64)),
-        Err(NodeError::Refused { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(0),
-        Err(NodeError::Unfit { .. }) => Ok(0),
+        Ok(bytes) => Ok(read_log(sound_part(&bytes)).unwrap_or_default()),
+        Err(NodeError::Refused { source, .. }) if source.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        Err(NodeError::Unfit { .. }) => Ok(Vec::new()),
         Err(why) => Err(why),
     }
+}
+
+/// Whether some member came to the end of the mission, by its log. A recording that broke off does not say so any more.
+fn is_closed_by_log(run: &RunFolder, members: impl Iterator<Item = AssetId>) -> Result<bool, NodeError> {
+    for member in members {
+        let payload = entries_in_log(run, &member)?.last().map(|entry| Payload::decode(&entry.payload));
+        if let Some(Ok(Payload::Audit(AuditRecord { subject: AuditSubject::Closed { .. }, .. }))) = payload {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

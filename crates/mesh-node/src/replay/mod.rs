@@ -122,7 +122,8 @@ fn break_off(report: &Report, retraced: &mut BTreeMap<AssetId, Retraced>) -> Opt
             && asset.parted.is_none()
         {
             let place = Place { now: broken.from.max(asset.ended), number: asset.totals.inputs };
-            asset.parted = Some(Difference::at(&broken.asset, place, "nothing more", broken.why.clone()));
+            let recorded = format!("nothing more: {}", broken.why);
+            asset.parted = Some(Difference::at(&broken.asset, place, recorded, "nothing beyond that"));
         }
     }
     breaks.first().map(ToString::to_string)
