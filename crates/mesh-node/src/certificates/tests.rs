@@ -140,13 +140,36 @@ fn a_private_key_that_others_can_read_is_told_and_not_mended() {
 }
 
 #[test]
-fn a_fleet_without_certificates_gets_them_and_keeps_its_keys() {
+fn a_fleet_of_the_first_version_gets_certificates_and_keeps_its_keys() {
     let room = room();
-    let before = (room.bytes("keys/rover.key"), room.bytes("fleet.toml"));
     fs::remove_dir_all(room.path.join("ca")).expect("removes");
-    assert_eq!(room.renew(now()).len(), 2);
+    let toml = String::from_utf8(room.bytes("fleet.toml")).expect("is text").replace("tls/127.0.0.1:0", "in-process");
+    fs::write(room.path.join("fleet.toml"), &toml).expect("writes");
+    let members = [id("habitat"), id("rover")];
+    let fleet = FleetFolder::open_or_create(&room.path, &room.fleet.file().name, &members).expect("opens");
+    let before = (room.bytes("keys/rover.key"), room.bytes("fleet.toml"));
+    assert_eq!(fleet.renew(now(), 0).expect("renews"), members);
     assert_eq!(before, (room.bytes("keys/rover.key"), room.bytes("fleet.toml")));
-    room.fleet.identity(&id("rover"), now()).expect("is good");
+    FleetFolder::open_for(&room.path, &id("rover")).expect("opens");
+}
+
+#[test]
+fn programs_that_make_and_renew_one_fleet_at_once_agree() {
+    let parent = tempfile::tempdir().expect("a temporary folder");
+    let path = parent.path().join("fleet");
+    let name = FleetId::new("lunar_base").expect("a good name");
+    let members = [id("habitat"), id("rover")];
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let fleet = FleetFolder::open_or_create(&path, &name, &members).expect("makes the fleet");
+                fleet.renew(now(), 0).expect("renews");
+                for member in &members {
+                    FleetFolder::open_for(&path, member).expect("opens");
+                }
+            });
+        }
+    });
 }
 
 #[test]

@@ -22,6 +22,7 @@ pub use settings::MeshSettings;
 use crate::error::NodeError;
 use counters::Tally;
 use mesh_model::{AssetId, DecodeError, FleetId};
+use mesh_ros::zenoh_config::{RUNTIME, RUNTIME_VARIABLE};
 use presence::Presence;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -51,8 +52,10 @@ pub struct MeshPlane {
 impl MeshPlane {
     /// Comes up at the endpoint in `settings` and begins to look for the others; returns before they are there.
     ///
-    /// `deliver` is called with what others send, by threads of the plane: while it runs, the link it came over waits.
+    /// `deliver` is called with what others send, by threads of the plane: while it runs, the link it came over waits. It
+    /// hands on and returns; sending is for another thread.
     pub fn open(settings: MeshSettings, deliver: impl Fn(Parcel) + Send + Sync + 'static) -> Result<Self, NodeError> {
+        check_one_thread()?;
         let config = settings.config()?;
         check_free(&settings)?;
         let session = zenoh::open(config).wait().map_err(refused)?;
@@ -207,6 +210,18 @@ impl Address {
         }
         Kind::named(kind)
     }
+}
+
+/// Zenoh 1.10 reads and writes a TLS connection from two tasks without a lock between them (eclipse-zenoh/zenoh issue
+/// 2557). On two threads, traffic in both directions breaks links within seconds and some day the process. On one
+/// thread the two take turns. Zenoh takes its threads from the environment alone, so all that can be done here is to
+/// refuse another setting.
+fn check_one_thread() -> Result<(), NodeError> {
+    if std::env::var(RUNTIME_VARIABLE).is_ok_and(|set| set == RUNTIME) {
+        return Ok(());
+    }
+    let why = format!("TLS is safe on one thread only: {RUNTIME_VARIABLE} must be {RUNTIME:?} when the program starts");
+    Err(NodeError::NoMeshPlane { why })
 }
 
 /// Zenoh takes a port that is in use for one more listener on some systems and tells it as one of many reasons on others.

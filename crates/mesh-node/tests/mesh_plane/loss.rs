@@ -1,8 +1,10 @@
 //! Members that die, hang and come back.
 
 use crate::child::Process;
-use crate::room::{Member, PATIENCE, Room, heartbeat, ids, long};
+use crate::room::{Member, PATIENCE, Room, habitat_epoch, heartbeat, ids, long, parcel};
+use mesh_model::Payload;
 use mesh_node::mesh_plane::BLOCKED_MAX;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 #[test]
@@ -60,6 +62,71 @@ fn a_member_that_hangs_holds_a_sender_up_for_a_bounded_time_and_the_others_hear_
         frame += 1;
     }
     println!("heard again {:?} after it went on", began.elapsed());
+}
+
+#[test]
+fn heavy_traffic_both_ways_loses_nothing_and_breaks_no_link() {
+    let room = Room::new();
+    let habitat = room.member("habitat");
+    let _rover = Process::start(&room, "rover");
+    habitat.meets(&["rover"]);
+    let (rounds, plane) = (500, &habitat.plane);
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            for frame in 0..rounds {
+                plane.send(&long("habitat", "rover", frame, 100_000)).expect("sends");
+            }
+        });
+        for frame in 0..rounds {
+            assert_eq!(habitat.hears().frame, frame);
+        }
+    });
+    assert_eq!(habitat.plane.counters().unheard, 0, "the link was never away");
+}
+
+#[test]
+fn a_plan_overtakes_rounds_on_a_congested_link() {
+    let room = Room::new();
+    let habitat = room.member("habitat");
+    let rover = Process::start(&room, "rover");
+    habitat.meets(&["rover"]);
+    echoes(&habitat, "habitat", "rover", 0);
+    rover.signal("-STOP");
+    let sent = AtomicU64::new(0);
+    let (rounds, plane) = (300, &habitat.plane);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for frame in 1..=rounds {
+                plane.send(&long("habitat", "rover", frame, 100_000)).expect("sends");
+                sent.store(frame, Relaxed);
+            }
+        });
+        until_it_stands_still(&sent);
+        let left = sent.load(Relaxed);
+        assert!(left < rounds, "the link was never congested");
+        habitat.says(&parcel("habitat", "rover", PLAN, Payload::Proposal(habitat_epoch(), 4)));
+        rover.signal("-CONT");
+        let order: Vec<_> = (0..=rounds).map(|_| habitat.hears().frame).collect();
+        let place = order.iter().position(|frame| *frame == PLAN).expect("it arrives");
+        println!("of {rounds} rounds, {left} had left when the plan did; it arrived as number {}", place + 1);
+        assert!(place < order.len() - 1, "it arrived last");
+        let others: Vec<_> = order.iter().filter(|frame| **frame != PLAN).copied().collect();
+        assert_eq!(others, (1..=rounds).collect::<Vec<_>>(), "rounds arrive all and in order");
+    });
+}
+
+const PLAN: u64 = 1_000_000;
+
+/// Waits until nothing more leaves: for less than it takes until the link is given up.
+fn until_it_stands_still(sent: &AtomicU64) {
+    let (mut last, mut since) = (0, Instant::now());
+    while since.elapsed() < BLOCKED_MAX / 5 {
+        let count = sent.load(Relaxed);
+        if count != last {
+            (last, since) = (count, Instant::now());
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 #[test]

@@ -194,12 +194,17 @@ pub fn long(from: &str, to: &str, frame: u64, length: usize) -> Parcel {
     parcel(from, to, frame, Payload::Heartbeat(held))
 }
 
+pub fn habitat_epoch() -> Epoch {
+    Epoch { plan: 0, number: 0, opener: id("habitat") }
+}
+
+/// A message with this payload, which nobody has signed.
 pub fn parcel(from: &str, to: &str, frame: u64, payload: Payload) -> Parcel {
     let envelope = Envelope {
         context: mesh_model::envelope::CONTEXT,
         fleet: fleet_id(),
         mission: MissionId([1; 16]),
-        epoch: Epoch { plan: 0, number: 0, opener: id("habitat") },
+        epoch: habitat_epoch(),
         author: id(from),
         key: "did:key:z".to_owned(),
         stream: Stream::Live,
