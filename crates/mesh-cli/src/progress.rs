@@ -193,8 +193,10 @@ impl Progress {
     }
 
     fn adopted(&mut self, id: &AssetId, epoch: &Epoch) {
-        if let Some(line) = self.assets.get_mut(id) {
-            line.epoch = format!("{}.{}", epoch.plan, epoch.number);
+        let epoch = format!("{}.{}", epoch.plan, epoch.number);
+        // A vehicle that holds the planner role certifies the plan, and adopts it as everybody does.
+        if let Some(line) = self.assets.get_mut(id).filter(|line| line.epoch != epoch) {
+            line.epoch = epoch;
             line.plans += 1;
         }
     }
