@@ -240,6 +240,9 @@ impl NodeError {
             Self::LocalPlane { source: mesh_ros::RosError::PortInUse { .. } } => {
                 Some("leave --ros-port away for a free one, or end what listens there".to_owned())
             }
+            Self::LocalPlane { source: mesh_ros::RosError::NoRouter { .. } } => {
+                Some("the run that began this mission has ended: begin a new one, and name this member with --external".to_owned())
+            }
             Self::LocalPlane { .. } => None,
             Self::ProcessFailed { .. } => Some("its file under trace/ in the run folder says more".to_owned()),
             Self::NotListening { source, .. } => Some(
@@ -286,6 +289,9 @@ impl Fault {
             }
             Self::Missing { what: "fleet.toml" } => {
                 "name the fleet folder of the run with --fleet; a run with this scenario creates it".to_owned()
+            }
+            Self::Missing { what: MISSING_MISSION } => {
+                "begin a mission with `cosmosmesh run`, and name this member with --external".to_owned()
             }
             Self::Missing { what: MISSING_REPORT } => {
                 "the flight broke off, or the file was removed: there is nothing to \
@@ -336,6 +342,8 @@ impl Fault {
 
 /// What a run without a report lacks.
 pub(crate) const MISSING_REPORT: &str = "report of this run";
+/// What is missing when a fleet has no mission.
+pub(crate) const MISSING_MISSION: &str = "mission of this fleet";
 
 /// A time as people read it.
 struct Utc<'a>(&'a OffsetDateTime);

@@ -13,6 +13,8 @@ pub(super) enum Request {
     Step(Grant),
     /// Messages that did not arrive.
     Again(Vec<Sent>),
+    /// That the member ends: the mission is over.
+    End,
 }
 
 /// What the member answers.
@@ -26,6 +28,8 @@ pub(super) enum Reply {
     Missing(Vec<(AssetId, u64)>),
     /// So many messages were sent again.
     Resent(u32),
+    /// It has ended its recording and goes.
+    Ended,
 }
 
 /// What a process has counted since it was started.

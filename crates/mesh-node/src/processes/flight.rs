@@ -136,7 +136,8 @@ impl ProcessFlight<'_> {
                 None => member.endpoint.with_port(ports.next().expect("as many as are needed were found")),
             };
             let linked = links.links().iter().filter_map(|(link, _)| link.other_end(id).cloned()).collect();
-            met.insert(id.clone(), MissionMember { endpoint, links: linked });
+            let is_external = self.external.contains(id);
+            met.insert(id.clone(), MissionMember { endpoint, links: linked, is_external });
         }
         Ok(MissionFile {
             fleet: self.scenario.name.clone(),

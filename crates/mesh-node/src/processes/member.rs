@@ -142,6 +142,11 @@ impl Member<'_> {
                     self.pending = Some(Pending { grant, answerer, since: Instant::now() });
                 }
                 Some(Arrival::Request(Request::Hello, answerer)) => answerer.answer(&Reply::Here(self.seat.now())),
+                Some(Arrival::Request(Request::End, answerer)) => {
+                    self.shell.finish();
+                    answerer.answer(&Reply::Ended);
+                    return Ok(());
+                }
                 Some(Arrival::Request(Request::Again(wanted), answerer)) => {
                     answerer.answer(&Reply::Resent(self.send_again(&wanted)));
                 }

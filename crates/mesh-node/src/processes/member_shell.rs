@@ -20,7 +20,8 @@ pub(super) struct MemberShell<'a> {
     key: &'a SecretKey,
     log: LogStore<FileDisk>,
     log_path: PathBuf,
-    recorder: Recorder,
+    /// None once the recording has ended.
+    recorder: Option<Recorder>,
     now: MissionTime,
     /// Entries that reached the log before the recording said so: the process was killed in between.
     ahead: VecDeque<SignedEnvelope>,
@@ -66,7 +67,7 @@ impl<'a> MemberShell<'a> {
             key,
             log: opened.store,
             log_path,
-            recorder: Recorder::new(resumed.writer),
+            recorder: Some(Recorder::new(resumed.writer)),
             now: past.back().map_or(MissionTime::ZERO, |(now, _)| *now),
             ahead: opened.entries.into_iter().skip(told).collect(),
             persisted: Vec::new(),
@@ -76,7 +77,7 @@ impl<'a> MemberShell<'a> {
 
     /// Makes what was recorded safe from a kill of this process. To be called before anything gets out.
     pub(super) fn flush(&mut self) {
-        if let Err(broken) = self.recorder.flush(self.now) {
+        if let Some(Err(broken)) = self.recorder.as_mut().map(|recorder| recorder.flush(self.now)) {
             tracing::error!(%broken, "goes on without a recording");
         }
     }
@@ -86,10 +87,13 @@ impl<'a> MemberShell<'a> {
         std::mem::take(&mut self.persisted)
     }
 
-    /// Ends the recording.
-    pub(super) fn finish(self) {
-        let now = self.now;
-        if let Err(broken) = self.recorder.finish(now) {
+    /// Ends the recording. What is told from here on is not for the asset any more.
+    pub(super) fn finish(&mut self) {
+        let Some(recorder) = self.recorder.take() else { return };
+        let was_broken = recorder.broken().is_some();
+        if let Err(broken) = recorder.finish(self.now)
+            && !was_broken
+        {
             tracing::error!(%broken, "the recording could not be ended");
         }
     }
@@ -119,7 +123,7 @@ impl Shell for MemberShell<'_> {
 
     fn record(&mut self, _: &AssetId, now: MissionTime, input: &Input) -> Result<(), NodeError> {
         self.now = now;
-        if let Err(broken) = self.recorder.input(now, &input.encode()) {
+        if let Some(Err(broken)) = self.recorder.as_mut().map(|recorder| recorder.input(now, &input.encode())) {
             tracing::error!(%broken, "goes on without a recording");
         }
         Ok(())

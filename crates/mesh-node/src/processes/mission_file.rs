@@ -4,8 +4,8 @@
 //! know. The newest mission of a fleet is also named in its fleet folder, so that a member can be started by hand.
 
 use crate::durable;
-use crate::error::{Fault, NodeError};
-use crate::fleet_folder::Endpoint;
+use crate::error::{Fault, MISSING_MISSION, NodeError};
+use crate::fleet_folder::{Endpoint, FleetFile};
 use crate::run_folder::RunFolder;
 use mesh_asset::Settings;
 use mesh_model::{AssetId, Canonical, FleetId};
@@ -50,6 +50,8 @@ pub struct MissionMember {
     pub endpoint: Endpoint,
     /// Whom it has links to, up or not.
     pub links: BTreeSet<AssetId>,
+    /// Whether somebody else than `run` starts it.
+    pub is_external: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -73,6 +75,7 @@ struct MemberToml {
     id: AssetId,
     endpoint: String,
     links: BTreeSet<AssetId>,
+    external: bool,
 }
 
 /// A fleet folder's pointer to its newest mission.
@@ -91,12 +94,10 @@ impl MissionFile {
 
     /// The mission that was last started for the fleet in the folder at `fleet`.
     pub fn newest_of(fleet: &Path) -> Result<PathBuf, NodeError> {
+        FleetFile::read(fleet)?;
         let path = fleet.join(POINTER_NAME);
         if !path.try_exists().map_err(NodeError::refused("read", &path))? {
-            return Err(NodeError::unfit(
-                fleet,
-                Fault::Missing { what: "mission.toml in it: `run` has not begun one" },
-            ));
+            return Err(NodeError::unfit(fleet, Fault::Missing { what: MISSING_MISSION }));
         }
         let malformed = |why: toml::de::Error| Fault::Malformed { expected: "a mission's place", why: why.to_string() };
         let pointer: PointerToml =
@@ -142,7 +143,7 @@ impl MissionFile {
         let mut members = BTreeMap::new();
         for member in raw.members {
             let endpoint = Endpoint::from_str(&member.endpoint).map_err(|why| why.to_string())?;
-            members.insert(member.id, MissionMember { endpoint, links: member.links });
+            members.insert(member.id, MissionMember { endpoint, links: member.links, is_external: member.external });
         }
         Ok(Self {
             fleet: raw.fleet,
@@ -160,6 +161,7 @@ impl MissionFile {
             id: id.clone(),
             endpoint: member.endpoint.to_string(),
             links: member.links.clone(),
+            external: member.is_external,
         };
         let toml = MissionToml {
             version: VERSION,
@@ -194,6 +196,7 @@ mod tests {
         let member = |port, links: &[&str]| MissionMember {
             endpoint: Endpoint::loopback(port),
             links: links.iter().map(|name| id(name)).collect(),
+            is_external: port == 17001,
         };
         let file = MissionFile {
             fleet: FleetId::new("lunar_base").expect("a good name"),

@@ -8,7 +8,7 @@ use super::views::{STEP_SERVICE, publish};
 use crate::durable;
 use crate::error::{Fault, NodeError};
 use crate::program_version;
-use crate::recording::{WorldEvent, WorldHeading, WorldRecordingWriter};
+use crate::recording::{WorldEvent, WorldHeading, WorldRecorder, WorldRecordingWriter};
 use crate::run_folder::RunFolder;
 use mesh_model::{AssetId, Hash};
 use mesh_ros::interfaces::cosmosmesh_msgs::srv::{Step, StepRequest};
@@ -17,7 +17,7 @@ use mesh_ros::rmw_zenoh::{self, ZenohBackend};
 use mesh_ros::{CallError, Client, Node, Publisher, Qos, RosError};
 use mesh_sim::almanac::Almanac;
 use mesh_sim::lockstep::{Answer, Conductor, Sent};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ pub fn simulate<W: Write>(options: SimulatorOptions<W>) -> Result<(), NodeError>
     let almanac = Almanac::new(&scenario);
     let heading =
         WorldHeading { program: program_version().to_owned(), scenario: scenario.name.clone(), seed: mission.seed };
-    let recording = WorldRecordingWriter::create(&run.world_recording(), &heading)?;
+    let recording = WorldRecorder::new(WorldRecordingWriter::create(&run.world_recording(), &heading)?);
     let (replies, arrived) = channel();
     let plane = Plane::open(&mission, replies).map_err(|source| NodeError::LocalPlane { source })?;
     let mut conductor = Conductor::new(&scenario, &almanac, mission.seed);
@@ -61,6 +61,7 @@ pub fn simulate<W: Write>(options: SimulatorOptions<W>) -> Result<(), NodeError>
         news: options.news,
         stop: options.stop,
         pace: mission.pace,
+        start_max: if mission.members.values().any(|member| member.is_external) { EXTERNAL_MAX } else { START_MAX },
         calls: BTreeMap::new(),
         commanded: false,
     };
@@ -121,10 +122,12 @@ struct Simulator<'a, W> {
     conductor: Conductor<'a>,
     plane: Plane,
     arrived: Receiver<Arrived>,
-    recording: WorldRecordingWriter,
+    recording: WorldRecorder,
     news: W,
     stop: Arc<AtomicBool>,
     pace: Pace,
+    /// How long all members are waited for at the beginning.
+    start_max: Duration,
     calls: BTreeMap<AssetId, Calls>,
     /// Whether anything was recorded in this tick.
     commanded: bool,
@@ -159,21 +162,48 @@ impl<W: Write> Simulator<'_, W> {
             self.conductor.advance();
             self.await_time(began);
         };
+        self.send_home();
         let now = self.conductor.now();
         for (member, calls) in &self.calls {
             News::Figures(member.clone(), calls.figures).write(&mut self.news).map_err(not_told)?;
         }
         let world = Hash::of(&self.conductor.world().state_bytes());
-        self.recording.finish(now)?;
+        if let Err(why) = self.recording.finish(now) {
+            tracing::error!(%why, "the recording of the world could not be ended");
+        }
         News::Over { now, world, interrupted }.write(&mut self.news).map_err(not_told)
+    }
+
+    /// Tells everybody that the mission is over, and waits for a moment until they have ended their recordings.
+    fn send_home(&mut self) {
+        let there: BTreeSet<AssetId> =
+            self.plane.members.keys().filter(|member| self.plane.is_there(member)).cloned().collect();
+        for member in &there {
+            self.call(member, &Request::End);
+        }
+        let (mut left, deadline) = (there, Instant::now() + HOME_MAX);
+        while !left.is_empty() {
+            match self.arrived.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(Arrived { member, number, .. })
+                    if self.calls.get(&member).is_some_and(|own| own.number == number) =>
+                {
+                    left.remove(&member);
+                }
+                Ok(_) => {}
+                Err(_) => return,
+            }
+        }
     }
 
     /// Waits until all members are there; those that are not in time are lost before the mission begins.
     fn await_members(&mut self) -> Result<(), NodeError> {
-        let deadline = Instant::now() + START_MAX;
+        let deadline = Instant::now() + self.start_max;
         for (member, client) in &self.plane.members {
             self.calls.insert(member.clone(), Calls::default());
             while !client.wait_for_server(GLANCE) && Instant::now() < deadline && !self.is_stopped() {}
+        }
+        if self.is_stopped() {
+            return Ok(());
         }
         let absent: Vec<AssetId> =
             self.plane.members.keys().filter(|member| !self.plane.is_there(member)).cloned().collect();
@@ -184,6 +214,10 @@ impl<W: Write> Simulator<'_, W> {
     }
 
     fn tick(&mut self) -> Result<(), NodeError> {
+        if self.conductor.is_last() {
+            // Everybody is told that it was the last one.
+            self.settle()?;
+        }
         let now = self.conductor.now();
         let tick = self.conductor.begin();
         publish(&self.plane.clock, &Clock { clock: now.into() });
@@ -198,12 +232,19 @@ impl<W: Write> Simulator<'_, W> {
             (calls.silent, calls.missing) = (None, None);
             self.call(&member, &Request::Step(grant));
         }
-        if self.pace == Pace::LockStep {
-            while !self.conductor.is_settled() && !self.is_stopped() {
-                self.attend(GLANCE)?;
-            }
+        if self.pace == Pace::LockStep || self.conductor.is_last() {
+            self.settle()?;
         }
-        self.keep_commands()
+        self.keep_commands();
+        Ok(())
+    }
+
+    /// Waits until all have answered, or are lost.
+    fn settle(&mut self) -> Result<(), NodeError> {
+        while !self.conductor.is_settled() && !self.is_stopped() {
+            self.attend(GLANCE)?;
+        }
+        Ok(())
     }
 
     /// Takes one reply, or sees who has been silent for too long.
@@ -246,7 +287,7 @@ impl<W: Write> Simulator<'_, W> {
                 calls.silent = None;
                 self.found(&member)?;
             }
-            Ok(Reply::Missing(_) | Reply::Resent(_)) => {}
+            Ok(Reply::Missing(_) | Reply::Resent(_) | Reply::Ended) => {}
             Err(why) => {
                 tracing::debug!(%member, %why, "no answer");
                 calls.silent.get_or_insert_with(Instant::now);
@@ -260,7 +301,6 @@ impl<W: Write> Simulator<'_, W> {
         if self.conductor.open_grant(member).is_none_or(|grant| grant.now != answer.now) {
             return Ok(());
         }
-        let now = self.conductor.now();
         for refused in &answer.refused {
             self.tell(&News::Refused(answer.now, member.clone(), refused.clone()))?;
         }
@@ -269,8 +309,7 @@ impl<W: Write> Simulator<'_, W> {
         }
         for schedule in &answer.commands {
             let command = WorldEvent::Command { asset: member.clone(), schedule: schedule.clone() };
-            self.recording.event(now, &command)?;
-            self.commanded = true;
+            self.record(&command);
         }
         self.conductor.answered(member, answer);
         Ok(())
@@ -304,8 +343,7 @@ impl<W: Write> Simulator<'_, W> {
         let now = self.conductor.now();
         tracing::warn!(%now, %member, "does not answer; the mission goes on without it");
         self.conductor.lose(member);
-        self.recording.event(now, &WorldEvent::Away { asset: member.clone(), away: true })?;
-        self.commanded = true;
+        self.record(&WorldEvent::Away { asset: member.clone(), away: true });
         self.tell(&News::Lost(now, member.clone()))
     }
 
@@ -333,8 +371,7 @@ impl<W: Write> Simulator<'_, W> {
         }
         let now = self.conductor.now();
         self.conductor.find(member);
-        self.recording.event(now, &WorldEvent::Away { asset: member.clone(), away: false })?;
-        self.commanded = true;
+        self.record(&WorldEvent::Away { asset: member.clone(), away: false });
         self.tell(&News::Found(now, member.clone()))
     }
 
@@ -349,11 +386,20 @@ impl<W: Write> Simulator<'_, W> {
     }
 
     /// What was commanded survives a kill of this process before time goes on.
-    fn keep_commands(&mut self) -> Result<(), NodeError> {
-        if std::mem::take(&mut self.commanded) {
-            self.recording.flush()?;
+    fn keep_commands(&mut self) {
+        if std::mem::take(&mut self.commanded)
+            && let Err(why) = self.recording.flush()
+        {
+            tracing::error!(%why, "the world goes on without a recording");
         }
-        Ok(())
+    }
+
+    /// A world that cannot be recorded goes on: the assets' own recordings tell what they commanded.
+    fn record(&mut self, event: &WorldEvent) {
+        self.commanded = true;
+        if let Err(why) = self.recording.event(self.conductor.now(), event) {
+            tracing::error!(%why, "the world goes on without a recording");
+        }
     }
 
     /// In real time the next tick comes when it is due; until then replies are taken.
@@ -390,8 +436,11 @@ const CALL_MAX: Duration = Duration::from_secs(3);
 const RETRY: Duration = Duration::from_millis(40);
 /// How long a member that does not answer is waited for.
 const LOST_AFTER: Duration = Duration::from_secs(5);
-/// How long all members are waited for at the beginning.
 const START_MAX: Duration = Duration::from_secs(20);
+/// The same, if a person has to start one.
+const EXTERNAL_MAX: Duration = Duration::from_secs(600);
+/// How long members may take to end their recordings.
+const HOME_MAX: Duration = Duration::from_secs(3);
 const GLANCE: Duration = Duration::from_millis(20);
 /// How long it waits for the router of the local plane.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
