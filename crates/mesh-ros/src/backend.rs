@@ -1,7 +1,9 @@
 //! What a middleware has to do for the nodes above it: move CDR bytes under a name and a type. It knows no message.
 //!
-//! Whatever a backend calls, it calls on a thread of its own, which brings in everything else, too: what is called
-//! returns soon and never waits for a message. An answer to a request may come later, from any thread.
+//! Handlers of messages and requests are called one after another, in order of arrival, on a thread that does nothing
+//! else: while one does not return, the others wait, and what does not fit into the queue is dropped and counted. An
+//! answer to a request may come later, from any thread. The end of a call is told on a thread of the middleware: what is
+//! done there returns at once and neither waits nor publishes.
 
 use crate::counters::Counters;
 use crate::error::{CallError, RosError};
@@ -13,7 +15,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A middleware. All methods may be called from any thread but those on which it calls.
+/// A middleware. All methods may be called from any thread.
 pub trait RosBackend: Send + Sync {
     /// Shows a node in the graph, as long as the answer lives.
     fn announce(&self, name: &NodeName) -> Result<AnnouncedNode, RosError>;

@@ -21,9 +21,11 @@ pub struct Counts {
     pub oversized: u64,
     /// Messages dropped because what has to come with them (sequence number, time, sender) is missing or misshapen.
     pub unattached: u64,
+    /// Messages dropped because handlers did not keep up with them.
+    pub overrun: u64,
     /// Requests that were handed to a server.
     pub requests: u64,
-    /// Requests answered with an error because they cannot be read.
+    /// Requests answered with an error because they cannot be read, or handlers did not keep up.
     pub requests_refused: u64,
     /// Calls made.
     pub calls: u64,
@@ -32,9 +34,9 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Messages that were dropped for what they are.
+    /// Messages that came in and were not delivered.
     pub fn dropped(&self) -> u64 {
-        self.undecodable + self.oversized + self.unattached
+        self.undecodable + self.oversized + self.unattached + self.overrun
     }
 }
 
@@ -49,6 +51,7 @@ pub struct Counters {
     undecodable: AtomicU64,
     oversized: AtomicU64,
     unattached: AtomicU64,
+    overrun: AtomicU64,
     requests: AtomicU64,
     requests_refused: AtomicU64,
     calls: AtomicU64,
@@ -64,6 +67,8 @@ pub enum Drop {
     Oversized,
     /// Its attachment is missing or misshapen.
     Unattached,
+    /// Handlers do not keep up.
+    Overrun,
 }
 
 impl Counters {
@@ -94,6 +99,7 @@ impl Counters {
             Drop::Undecodable => &self.undecodable,
             Drop::Oversized => &self.oversized,
             Drop::Unattached => &self.unattached,
+            Drop::Overrun => &self.overrun,
         });
     }
 
@@ -129,6 +135,7 @@ impl Counters {
             undecodable: read(&self.undecodable),
             oversized: read(&self.oversized),
             unattached: read(&self.unattached),
+            overrun: read(&self.overrun),
             requests: read(&self.requests),
             requests_refused: read(&self.requests_refused),
             calls: read(&self.calls),

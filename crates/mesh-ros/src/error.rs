@@ -46,6 +46,12 @@ pub enum RosError {
         /// How long it was waited for.
         waited: Duration,
     },
+    /// The surroundings: the system gives no thread.
+    #[error("no thread for handlers: {why}")]
+    NoThread {
+        /// What the system says.
+        why: String,
+    },
     /// The middleware refused; the text is its own.
     #[error("Zenoh could not {attempt}: {why}")]
     Middleware {

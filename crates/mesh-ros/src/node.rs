@@ -1,6 +1,8 @@
 //! A node with typed publishers, subscriptions, servers and clients, over any backend.
 //!
-//! What is called back runs on a thread of the middleware: it returns soon and never waits for a message or an answer.
+//! Handlers of messages and requests run one after another on a thread of their own: while one does not return, the others
+//! wait, and beyond 16 MiB what comes in is dropped and counted. What is done at the end of a call runs on a thread of the
+//! middleware: it returns at once and neither waits nor publishes.
 
 use crate::backend::{AnnouncedNode, Endpoint, Guard, RawClient, RawPublisher, RawResponder, RosBackend};
 use crate::cdr::EncodeError;
@@ -253,6 +255,8 @@ pub struct Client<S> {
 
 impl<S: Service> Client<S> {
     /// Sends a request and returns. `done` is called once, at the latest after `timeout`, on a thread of the middleware.
+    /// With Zenoh a call keeps almost a kilobyte until its timeout is over, answered or not: whoever calls thousands of
+    /// times a second chooses a short one.
     pub fn call(
         &self,
         request: &S::Request,
@@ -284,8 +288,8 @@ impl<S: Service> Client<S> {
         }
     }
 
-    /// Sends a request and waits for the answer, at most for `timeout`. Never to be called where a message, a request
-    /// or an answer is handled: what is waited for might have to come in on the same thread.
+    /// Sends a request and waits for the answer, at most for `timeout`. Never to be called at the end of another call,
+    /// nor by a handler of the very service.
     pub fn call_and_wait(&self, request: &S::Request, timeout: Duration) -> Result<S::Response, CallError> {
         let (sender, receiver) = mpsc::sync_channel(1);
         self.call(request, timeout, move |answer| {

@@ -22,11 +22,11 @@ pub const DROP_AFTER: Duration = Duration::from_millis(5);
 
 /// What to set the variable [`RUNTIME_VARIABLE`] to before a process opens its first session: one thread for everything.
 ///
-/// That is little work for one thread, and it is safe as long as no handler publishes or answers more than a megabyte
-/// before it returns. Zenoh 1.10 reads and writes a TLS connection from two tasks without a
-/// lock between them; when they run on two threads and the connection breaks, the process may die of it
-/// (eclipse-zenoh/zenoh issue 2557). Zenoh reads the variable once and only from the environment, so it is for whoever
-/// starts the process.
+/// That is little work for one thread, and it is safe as long as nothing is published on that thread itself: while it
+/// waits for room it does not send. The backend here has a thread of its own for handlers. Zenoh 1.10 reads and writes a
+/// TLS connection from two tasks without a lock between them; when they run on two threads and the connection breaks, the
+/// process may die of it (eclipse-zenoh/zenoh issue 2557). Zenoh reads the variable once and only from the environment, so
+/// it is for whoever starts the process.
 pub const RUNTIME: &str = "(app: (worker_threads: 1, max_blocking_threads: 8), acc: (handover: app), net: (handover: app), \
     tx: (handover: app), rx: (handover: app))";
 
@@ -102,8 +102,7 @@ fn with<const N: usize>(mut config: Config, settings: [(&str, serde_json::Value)
 /// Length of what is sent at once; longer messages are sent in pieces.
 const BATCH_LENGTH: usize = 64 * 1024 - 1;
 
-/// How many of them may wait to be sent, Zenoh's maximum: a megabyte, allocated as it is needed. With a single thread
-/// ([`RUNTIME`]) nothing is sent while a message is being handled, so what a handler publishes or answers has to fit.
+/// How many of them may wait to be sent, Zenoh's maximum: a megabyte, allocated as it is needed.
 const BATCHES_QUEUED: usize = 16;
 
 /// Bytes of the buffer for what comes in over one connection: no less than the longest batch that a peer may send.

@@ -18,6 +18,8 @@ use mesh_sim::fleet::asset_seed;
 use mesh_sim::lockstep::{self, Grant, Seat, Sent, Stepped};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 /// Which member of which mission.
@@ -74,7 +76,23 @@ pub fn fly_member(options: &MemberOptions, listen: impl FnOnce(End)) -> Result<(
     let mut member = Member { seat, shell, mesh, local, incarnation, pending: None };
     member.serve(&inbox)?;
     member.shell.finish();
-    member.mesh.close()
+    close(member.mesh);
+    Ok(())
+}
+
+/// Closes the links, but waits for nobody who does not answer: nothing is lost by that any more.
+fn close(mesh: MeshPlane) {
+    let (done, closed) = channel();
+    thread::spawn(move || {
+        let closing = mesh.close();
+        // Nobody listens any more after the wait.
+        let _ = done.send(closing);
+    });
+    match closed.recv_timeout(CLOSE_MAX) {
+        Ok(Ok(())) => {}
+        Ok(Err(why)) => tracing::debug!(%why, "the links were not closed"),
+        Err(_) => tracing::debug!("left without closing all links"),
+    }
 }
 
 fn open_mesh(
@@ -223,5 +241,7 @@ const GLANCE: Duration = Duration::from_millis(20);
 const PATIENCE: Duration = Duration::from_millis(60);
 /// How long it waits for its neighbours before it begins without them.
 const MEETING_MAX: Duration = Duration::from_secs(3);
+/// How long it takes over closing its links.
+const CLOSE_MAX: Duration = Duration::from_millis(500);
 /// How long it waits for the router of the local plane.
 const CONNECT_MAX: Duration = Duration::from_secs(10);

@@ -4,6 +4,7 @@
 //! A process is a client of a router, here or of ROS 2 (`rmw_zenohd`). When the router goes away and comes back, so does
 //! everything that was declared.
 
+mod dispatch;
 mod router;
 mod service;
 mod topic;
@@ -17,6 +18,7 @@ use crate::error::RosError;
 use crate::graph::{Graph, Role};
 use crate::name::NodeName;
 use crate::zenoh_config;
+use dispatch::Dispatcher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -64,6 +66,7 @@ pub struct ZenohBackend {
     /// Numbers nodes and what they declare, in one sequence, as rmw_zenoh does.
     numbers: AtomicU64,
     _watch: Watch,
+    handlers: Dispatcher,
 }
 
 impl ZenohBackend {
@@ -79,7 +82,9 @@ impl ZenohBackend {
         })?;
         let graph = Arc::new(Graph::default());
         let watch = Watch::start(&session, *domain, &graph)?;
-        Ok(Arc::new(Self { session, domain: *domain, graph, numbers: AtomicU64::new(0), _watch: watch }))
+        let handlers = Dispatcher::start();
+        let handlers = handlers.map_err(|why| RosError::NoThread { why: why.to_string() })?;
+        Ok(Arc::new(Self { session, domain: *domain, graph, numbers: AtomicU64::new(0), _watch: watch, handlers }))
     }
 
     /// Whether there is a connection to a router at this moment.

@@ -19,11 +19,17 @@ use zenoh::{Session, Wait};
 pub fn serve(backend: &ZenohBackend, endpoint: &Endpoint<'_>, answer: Answer) -> Result<Guard, RosError> {
     let key = key(backend, endpoint)?;
     let counters = Arc::clone(endpoint.counters);
-    let own = key.clone();
+    let (own, queue) = (key.clone(), Arc::clone(backend.handlers.queue()));
+    let answer: Arc<dyn Fn(Vec<u8>, Box<dyn RawResponder>) + Send + Sync> = Arc::from(answer);
     let queryable = backend.session.declare_queryable(key).complete(true).callback(move |query| {
         match request(&query, &own, &counters) {
             Ok((cdr, attachment)) => {
-                answer(cdr, Box::new(Responder { query: Some(query), key: own.clone(), attachment }))
+                let responder = Box::new(Responder { query: Some(query), key: own.clone(), attachment });
+                let answer = Arc::clone(&answer);
+                // Without room the responder is dropped, which tells the client.
+                if !queue.put(cdr.len(), move || answer(cdr, responder)) {
+                    counters.request_refused();
+                }
             }
             Err(reason) => {
                 counters.request_refused();

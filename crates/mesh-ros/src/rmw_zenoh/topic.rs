@@ -76,11 +76,20 @@ impl RawPublisher for ZenohPublisher {
 pub fn subscribe(backend: &ZenohBackend, endpoint: &Endpoint<'_>, receive: Receive) -> Result<Guard, RosError> {
     let key = wire::data_key(backend.domain, endpoint);
     let counters = Arc::clone(endpoint.counters);
-    let subscriber =
-        backend.session.declare_subscriber(key).callback(move |sample| match received(&sample, &counters) {
-            Ok(received) => receive(received),
-            Err(why) => counters.dropped(why),
+    let queue = Arc::clone(backend.handlers.queue());
+    let receive: Arc<dyn Fn(Received) + Send + Sync> = Arc::from(receive);
+    let subscriber = backend.session.declare_subscriber(key).callback(move |sample| {
+        let queued = received(&sample, &counters).and_then(|received| {
+            let receive = Arc::clone(&receive);
+            match queue.put(received.cdr.len(), move || receive(received)) {
+                true => Ok(()),
+                false => Err(Drop::Overrun),
+            }
         });
+        if let Err(why) = queued {
+            counters.dropped(why);
+        }
+    });
     let subscriber: Guard = match endpoint.qos.durability {
         Durability::Volatile => Box::new(subscriber.wait().map_err(refused("subscribe"))?),
         Durability::TransientLocal => {
