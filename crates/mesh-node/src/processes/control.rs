@@ -1,8 +1,22 @@
 //! What the simulator says to a member and the member answers: the content of the service `step`.
 
+use crate::error::NodeError;
 use borsh::{BorshDeserialize, BorshSerialize};
 use mesh_model::{AssetId, Canonical, MissionTime};
 use mesh_sim::lockstep::{Answer, Grant, Sent};
+use std::fmt;
+use std::str::FromStr;
+
+/// Shown with every request: the one who asks has read the mission file, so it is not some other node of the robot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub(super) struct Ticket(pub(super) [u8; 16]);
+
+/// A request as it travels.
+#[derive(Debug, Clone, PartialEq, BorshSerialize, BorshDeserialize)]
+pub(super) struct Ticketed {
+    pub(super) ticket: Ticket,
+    pub(super) request: Request,
+}
 
 /// What the simulator wants.
 #[derive(Debug, Clone, PartialEq, BorshSerialize, BorshDeserialize)]
@@ -43,6 +57,31 @@ pub struct Figures {
     pub garbage: u64,
 }
 
+impl Ticket {
+    /// A new one.
+    pub(super) fn draw() -> Result<Self, NodeError> {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).map_err(|why| NodeError::NoEntropy { why: why.to_string() })?;
+        Ok(Self(bytes))
+    }
+}
+
+impl fmt::Display for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl FromStr for Ticket {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = u128::from_str_radix(text, 16).ok();
+        let number = number.filter(|_| text.len() == 32 && text.bytes().all(|digit| digit.is_ascii_hexdigit()));
+        number.map(|number| Self(number.to_be_bytes())).ok_or_else(|| "32 hexadecimal digits were expected".to_owned())
+    }
+}
+
 /// Bytes that are nothing of this version.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum ControlError {
@@ -52,6 +91,9 @@ pub(super) enum ControlError {
         /// What was found.
         found: u8,
     },
+    /// From somebody who has not read the mission file.
+    #[error("this is not the ticket of the mission")]
+    Ticket,
     /// Not in the right form.
     #[error("{0}")]
     Malformed(String),
@@ -76,6 +118,15 @@ const VERSION: u8 = 1;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_ticket_is_read_back() {
+        let ticket = Ticket([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 255]);
+        assert_eq!(ticket.to_string().parse(), Ok(ticket));
+        for text in ["", "12", "+0102030405060708090a0b0c0d0e0ff", &"g".repeat(32)] {
+            assert!(text.parse::<Ticket>().is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn what_is_said_is_understood_and_nothing_else() {

@@ -1,7 +1,7 @@
 //! The supervisor's side of a mission flown by processes: brings up the router, starts members and simulator, passes on what
 //! they tell, and stops them in order. What came of it is then made from the files that they wrote.
 
-use super::control::Figures;
+use super::control::{Figures, Ticket};
 use super::mission_file::{MissionFile, MissionMember, Pace};
 use super::news::News;
 use crate::error::NodeError;
@@ -146,6 +146,7 @@ impl ProcessFlight<'_> {
             router: router.endpoint(),
             domain: self.domain,
             pace: self.pace,
+            ticket: Ticket::draw()?,
             members: met,
         })
     }

@@ -1,6 +1,6 @@
 //! What comes to a member's process from all sides, in the order in which it came.
 
-use super::control::{Reply, Request, decode, encode};
+use super::control::{ControlError, Reply, Request, Ticket, Ticketed, decode, encode};
 use crate::mesh_plane::Parcel;
 use mesh_ros::Responder;
 use mesh_ros::interfaces::cosmosmesh_msgs::srv::{Step, StepRequest, StepResponse};
@@ -39,14 +39,15 @@ pub(super) struct Inbox {
 #[derive(Clone)]
 pub(super) struct Slot {
     arrivals: SyncSender<Arrival>,
+    ticket: Ticket,
     dropped: Arc<AtomicU64>,
     ended: Arc<AtomicBool>,
 }
 
 impl Inbox {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(ticket: Ticket) -> Self {
         let (sender, arrivals) = sync_channel(WAITING_MAX);
-        Self { arrivals, slot: Slot { arrivals: sender, dropped: Arc::default(), ended: Arc::default() } }
+        Self { arrivals, slot: Slot { arrivals: sender, ticket, dropped: Arc::default(), ended: Arc::default() } }
     }
 
     pub(super) fn slot(&self) -> Slot {
@@ -79,7 +80,11 @@ impl Slot {
     }
 
     pub(super) fn request(&self, request: &StepRequest, responder: Responder<Step>) {
-        match decode(&request.grant) {
+        let known = |asked: Ticketed| match asked.ticket == self.ticket {
+            true => Ok(asked.request),
+            false => Err(ControlError::Ticket),
+        };
+        match decode(&request.grant).and_then(known) {
             Ok(request) => self.put(Arrival::Request(request, Answerer(responder))),
             Err(why) => {
                 self.dropped.fetch_add(1, Ordering::Relaxed);

@@ -51,7 +51,7 @@ pub fn fly_member(options: &MemberOptions, listen: impl FnOnce(End)) -> Result<(
     let settings = mission.settings(path, asset)?;
     let run = RunFolder::open(&mission.run)?;
     let key = folder.key(asset).expect("the folder was opened for this member");
-    let inbox = Inbox::new();
+    let inbox = Inbox::new(mission.ticket);
     let slot = inbox.slot();
     listen(Arc::new(move || slot.end()));
 

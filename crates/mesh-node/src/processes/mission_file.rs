@@ -3,6 +3,7 @@
 //! `mission/mission.toml` in the run folder says where to meet; `mission/ASSET.settings` holds what only that asset is to
 //! know. The newest mission of a fleet is also named in its fleet folder, so that a member can be started by hand.
 
+use super::control::Ticket;
 use crate::durable;
 use crate::error::{Fault, MISSING_MISSION, NodeError};
 use crate::fleet_folder::{Endpoint, FleetFile};
@@ -30,6 +31,8 @@ pub struct MissionFile {
     pub domain: u32,
     /// How its time goes.
     pub pace: Pace,
+    /// Opens the members' ears for the simulator.
+    pub(super) ticket: Ticket,
     /// The members.
     pub members: BTreeMap<AssetId, MissionMember>,
 }
@@ -65,6 +68,7 @@ struct MissionToml {
     router: String,
     domain: u32,
     realtime: Option<f64>,
+    ticket: String,
     #[serde(rename = "member")]
     members: Vec<MemberToml>,
 }
@@ -115,7 +119,8 @@ impl MissionFile {
             durable::create_private_file(&path, &settings.encode())?;
         }
         let path = folder.join("mission.toml");
-        durable::replace_file(&path, self.to_text().as_bytes())?;
+        // It holds the ticket.
+        durable::create_private_file(&path, self.to_text().as_bytes())?;
         let mission = std::path::absolute(&path).map_err(NodeError::refused("find", &path))?;
         let pointer = toml::to_string(&PointerToml { mission: mission.clone() }).expect("a path has a TOML form");
         durable::replace_file(&fleet.join(POINTER_NAME), pointer.as_bytes())?;
@@ -152,6 +157,7 @@ impl MissionFile {
             router: raw.router,
             domain: raw.domain,
             pace: raw.realtime.map_or(Pace::LockStep, Pace::Realtime),
+            ticket: raw.ticket.parse().map_err(|why| format!("ticket: {why}"))?,
             members,
         })
     }
@@ -174,6 +180,7 @@ impl MissionFile {
                 Pace::LockStep => None,
                 Pace::Realtime(rate) => Some(rate),
             },
+            ticket: self.ticket.to_string(),
             members: self.members.iter().map(member).collect(),
         };
         let body = toml::to_string(&toml).expect("names, paths and numbers have a TOML form");
@@ -205,6 +212,7 @@ mod tests {
             router: "tcp/127.0.0.1:1".to_owned(),
             domain: 3,
             pace: Pace::Realtime(60.0),
+            ticket: Ticket([7; 16]),
             members: BTreeMap::from([(id("rover"), member(17001, &["habitat"])), (id("habitat"), member(17002, &[]))]),
         };
         assert_eq!(MissionFile::parse(&file.to_text()), Ok(file.clone()));

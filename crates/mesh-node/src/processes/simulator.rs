@@ -1,7 +1,7 @@
 //! The simulator as a process of its own: the world, the clock, the links. It grants the members their ticks and tells its
 //! supervisor what happens.
 
-use super::control::{Figures, Reply, Request, decode, encode};
+use super::control::{Figures, Reply, Request, Ticket, Ticketed, decode, encode};
 use super::mission_file::{MissionFile, Pace};
 use super::news::News;
 use super::views::{STEP_SERVICE, publish};
@@ -74,6 +74,7 @@ struct Plane {
     clock: Publisher<Clock>,
     members: BTreeMap<AssetId, Client<Step>>,
     replies: Sender<Arrived>,
+    ticket: Ticket,
 }
 
 /// What came of a call.
@@ -97,14 +98,15 @@ impl Plane {
         for id in mission.members.keys() {
             members.insert(id.clone(), node.client::<Step>(&format!("/{id}/{STEP_SERVICE}"))?);
         }
-        Ok(Self { _node: node, clock, members, replies })
+        Ok(Self { _node: node, clock, members, replies, ticket: mission.ticket })
     }
 
-    fn call(&self, member: &AssetId, number: u64, request: &Request) {
+    fn call(&self, member: &AssetId, number: u64, request: Request) {
         let Some(client) = self.members.get(member) else { return };
         let (replies, from) = (self.replies.clone(), member.clone());
         let service = client.service().to_string();
-        client.call(&StepRequest { grant: encode(request) }, CALL_MAX, move |answer| {
+        let grant = encode(&Ticketed { ticket: self.ticket, request });
+        client.call(&StepRequest { grant }, CALL_MAX, move |answer| {
             let understood = |answer: mesh_ros::interfaces::cosmosmesh_msgs::srv::StepResponse| {
                 decode(&answer.answer).map_err(|why| CallError::Garbled { service, flaw: why.to_string() })
             };
@@ -179,7 +181,7 @@ impl<W: Write> Simulator<'_, W> {
         let there: BTreeSet<AssetId> =
             self.plane.members.keys().filter(|member| self.plane.is_there(member)).cloned().collect();
         for member in &there {
-            self.call(member, &Request::End);
+            self.call(member, Request::End);
         }
         let (mut left, deadline) = (there, Instant::now() + HOME_MAX);
         while !left.is_empty() {
@@ -230,7 +232,7 @@ impl<W: Write> Simulator<'_, W> {
         for (member, grant) in tick.grants {
             let calls = self.calls.entry(member.clone()).or_default();
             (calls.silent, calls.missing) = (None, None);
-            self.call(&member, &Request::Step(grant));
+            self.call(&member, Request::Step(grant));
         }
         if self.pace == Pace::LockStep || self.conductor.is_last() {
             self.settle()?;
@@ -261,7 +263,7 @@ impl<W: Write> Simulator<'_, W> {
             } else if calls.again.is_some_and(|again| again <= now)
                 && let Some(grant) = self.conductor.open_grant(&member).cloned()
             {
-                self.call(&member, &Request::Step(grant));
+                self.call(&member, Request::Step(grant));
             }
         }
         Ok(())
@@ -328,11 +330,11 @@ impl<W: Write> Simulator<'_, W> {
         }
         for (from, frames) in wanted {
             // The numbers of calls for steps stay as they are: this one's reply says nothing that is waited for.
-            self.plane.call(&from, 0, &Request::Again(frames));
+            self.plane.call(&from, 0, Request::Again(frames));
         }
     }
 
-    fn call(&mut self, member: &AssetId, request: &Request) {
+    fn call(&mut self, member: &AssetId, request: Request) {
         let calls = self.calls.entry(member.clone()).or_default();
         calls.number += 1;
         calls.again = None;
@@ -355,7 +357,7 @@ impl<W: Write> Simulator<'_, W> {
             let is_asked =
                 self.calls.get(&member).is_some_and(|calls| calls.again.is_some_and(|at| at > Instant::now()));
             if !is_asked {
-                self.call(&member, &Request::Hello);
+                self.call(&member, Request::Hello);
                 self.calls.entry(member).or_default().again = Some(Instant::now() + CALL_MAX);
             }
         }
