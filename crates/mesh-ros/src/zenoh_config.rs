@@ -23,7 +23,8 @@ pub const DROP_AFTER: Duration = Duration::from_millis(5);
 /// What to set the variable [`RUNTIME_VARIABLE`] to before a process opens its first session: one thread for everything.
 ///
 /// That is little work for one thread, and it is safe as long as nothing is published on that thread itself: while it
-/// waits for room it does not send. The backend here has a thread of its own for handlers. Zenoh 1.10 reads and writes a
+/// waits for room it does not send. The backend here has a thread of its own for handlers; but a router forwards on that
+/// thread, so one that is to pass on messages of more than a megabyte needs more threads: it is not to be given this. Zenoh 1.10 reads and writes a
 /// TLS connection from two tasks without a lock between them; when they run on two threads and the connection breaks, the
 /// process may die of it (eclipse-zenoh/zenoh issue 2557). Zenoh reads the variable once and only from the environment, so
 /// it is for whoever starts the process.

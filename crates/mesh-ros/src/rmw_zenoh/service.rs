@@ -20,7 +20,7 @@ pub fn serve(backend: &ZenohBackend, endpoint: &Endpoint<'_>, answer: Answer) ->
     let key = key(backend, endpoint)?;
     let counters = Arc::clone(endpoint.counters);
     let (own, queue) = (key.clone(), Arc::clone(backend.handlers.queue()));
-    let answer: Arc<dyn Fn(Vec<u8>, Box<dyn RawResponder>) + Send + Sync> = Arc::from(answer);
+    let answer = Arc::new(answer);
     let queryable = backend.session.declare_queryable(key).complete(true).callback(move |query| {
         match request(&query, &own, &counters) {
             Ok((cdr, attachment)) => {

@@ -77,7 +77,7 @@ pub fn subscribe(backend: &ZenohBackend, endpoint: &Endpoint<'_>, receive: Recei
     let key = wire::data_key(backend.domain, endpoint);
     let counters = Arc::clone(endpoint.counters);
     let queue = Arc::clone(backend.handlers.queue());
-    let receive: Arc<dyn Fn(Received) + Send + Sync> = Arc::from(receive);
+    let receive = Arc::new(receive);
     let subscriber = backend.session.declare_subscriber(key).callback(move |sample| {
         let queued = received(&sample, &counters).and_then(|received| {
             let receive = Arc::clone(&receive);

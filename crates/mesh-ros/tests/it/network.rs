@@ -1,22 +1,30 @@
 //! A router and processes around it, in one process: every backend is a connection of its own.
 
-use mesh_ros::Node;
 use mesh_ros::interfaces::std_msgs::msg::Header;
 use mesh_ros::rmw_zenoh::{Router, Settings, ZenohBackend};
+use mesh_ros::{Node, zenoh_config};
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Longer than anything takes that is going to happen.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A router of its own for one test.
+/// A router of its own for one test. One test at a time: all sessions of a process share Zenoh's few threads, so a test
+/// that fills one connection would hold up the routers of all others.
 pub struct Network {
     pub router: Router,
+    pub turn: MutexGuard<'static, ()>,
 }
+
+static TURN: Mutex<()> = Mutex::new(());
 
 impl Network {
     pub fn new() -> Self {
-        Self { router: Router::open(0).expect("a free port") }
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        Self { router: Router::open(0).expect("a free port"), turn }
     }
 
     /// A node in a process of its own.
@@ -24,6 +32,52 @@ impl Network {
         node(self.router.port(), name)
     }
 }
+
+/// A router that really is in another process, with threads of its own: what it passes on may be large.
+pub struct FarRouter {
+    process: Child,
+    pub port: u16,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl FarRouter {
+    pub fn new() -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut command = Command::new(std::env::current_exe().expect("this program"));
+        command.args(["--exact", "network::far_router", "--nocapture"]);
+        command.env(FAR_ROUTER, "1").env_remove(zenoh_config::RUNTIME_VARIABLE);
+        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut process = piped.spawn().expect("it runs");
+        let mut lines = BufReader::new(process.stdout.take().expect("it is piped")).lines();
+        let port = lines.find_map(|line| line.ok()?.strip_prefix("port ")?.parse().ok()).expect("it says its port");
+        Self { process, port, _turn: turn }
+    }
+
+    /// A node in a process of its own.
+    pub fn node(&self, name: &str) -> Node {
+        node(self.port, name)
+    }
+}
+
+impl Drop for FarRouter {
+    fn drop(&mut self) {
+        // That its input ends is what it waits for.
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
+    }
+}
+
+/// The process of the router; among the tests it does nothing.
+#[test]
+fn far_router() {
+    if std::env::var_os(FAR_ROUTER).is_some() {
+        let router = Router::open(0).expect("a free port");
+        println!("\nport {}", router.port());
+        std::io::stdin().read_to_end(&mut Vec::new()).expect("a pipe");
+    }
+}
+
+const FAR_ROUTER: &str = "MESH_ROS_TEST_FAR_ROUTER";
 
 pub fn node(port: u16, name: &str) -> Node {
     let backend = ZenohBackend::connect(&Settings::local(port)).expect("the router is there");

@@ -16,6 +16,7 @@ fn a_port_in_use_is_named() {
 
 #[test]
 fn no_router_is_waited_for_as_long_as_asked() {
+    let _turn = Network::new();
     // Somebody listens but is no router: the connection is accepted and nothing is ever said.
     let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = silent.local_addr().expect("bound").port();
@@ -31,7 +32,9 @@ fn no_router_is_waited_for_as_long_as_asked() {
 
 #[test]
 fn a_router_that_is_late_is_found() {
-    let port = Network::new().router.port();
+    let Network { router, turn: _turn } = Network::new();
+    let port = router.port();
+    drop(router);
     let opened = std::thread::spawn(move || node(port, "early"));
     let router = Router::open(port).expect("the port is free again");
     let early = opened.join().expect("no panic");
@@ -55,7 +58,8 @@ fn all_goes_on_when_the_router_is_back() {
     publisher.publish(&numbered(1)).expect("goes out");
     assert_eq!(heard.next(), 1);
 
-    drop(network);
+    let Network { router, turn: _turn } = network;
+    drop(router);
     eventually("the others are gone from the graph", || talker.graph().nodes() == ["/base/talker"]);
     let started = Instant::now();
     publisher.publish(&numbered(2)).expect("is kept");

@@ -1,14 +1,15 @@
 //! Peers that send what nobody asked for, on Zenoh itself, and peers that take nothing.
 
-use crate::network::{Heard, Network, PATIENCE, eventually, numbered};
+use crate::network::{FarRouter, Heard, Network, PATIENCE, eventually, numbered};
 use mesh_ros::interfaces::cosmosmesh_msgs::srv::{Step, StepResponse};
 use mesh_ros::interfaces::std_msgs::msg::Header;
+use mesh_ros::rmw_zenoh::Settings;
 use mesh_ros::{CallError, History, Message, PAYLOAD_LENGTH_MAX, Qos, Service, zenoh_config};
 use std::time::{Duration, Instant};
 use zenoh::{Session, Wait};
 
-fn raw_session(network: &Network) -> Session {
-    let config = zenoh_config::client(&network.router.endpoint(), PATIENCE);
+fn raw_session(port: u16) -> Session {
+    let config = zenoh_config::client(&Settings::local(port).router, PATIENCE);
     zenoh::open(config).wait().expect("the router is there")
 }
 
@@ -23,10 +24,10 @@ fn key_of(name: &str, id: mesh_ros::TypeId) -> String {
 
 #[test]
 fn garbage_on_a_topic_is_dropped_and_counted() {
-    let network = Network::new();
+    let network = FarRouter::new();
     let (node, heard) = (network.node("listener"), Heard::new());
     let subscription = node.subscribe("chatter", Qos::reliable(10), heard.ear()).expect("subscribes");
-    let peer = raw_session(&network);
+    let peer = raw_session(network.port);
     let key = key_of(subscription.topic().as_str(), Header::TYPE);
     let good = numbered(1).to_cdr().expect("fits");
     let put = |bytes: Vec<u8>, attached: Option<Vec<u8>>| {
@@ -53,7 +54,7 @@ fn a_peer_that_sends_more_than_transports_take_harms_only_itself() {
     let subscription = node.subscribe("chatter", Qos::reliable(10), heard.ear()).expect("subscribes");
     let publisher = talker.publisher("chatter", Qos::reliable(10)).expect("publishes");
     assert!(publisher.wait_for_subscribers(1, PATIENCE));
-    let peer = raw_session(&network);
+    let peer = raw_session(network.router.port());
     let key = key_of(subscription.topic().as_str(), Header::TYPE);
     let huge = vec![0; 4 * PAYLOAD_LENGTH_MAX];
     let sent = peer.put(&key, huge).congestion_control(zenoh::qos::CongestionControl::Block).wait();
@@ -66,13 +67,13 @@ fn a_peer_that_sends_more_than_transports_take_harms_only_itself() {
 
 #[test]
 fn garbage_to_a_service_is_refused_and_counted() {
-    let network = Network::new();
+    let network = FarRouter::new();
     let node = network.node("rover");
     let server = node.serve::<Step>("step", |request, responder| {
         responder.answer(&StepResponse { answer: request.grant }).expect("fits");
     });
     let server = server.expect("serves");
-    let peer = raw_session(&network);
+    let peer = raw_session(network.port);
     let key = key_of(server.service().as_str(), Step::TYPE);
     let ask = |key: &str, payload: Option<Vec<u8>>, attached: Option<Vec<u8>>| -> Result<Vec<u8>, String> {
         let query = peer.get(key).attachment(attached).timeout(PATIENCE);
@@ -107,7 +108,7 @@ fn garbage_to_a_service_is_refused_and_counted() {
 fn garbage_from_a_server_is_no_answer() {
     let network = Network::new();
     let client = network.node("simulator").client::<Step>("step").expect("calls");
-    let peer = raw_session(&network);
+    let peer = raw_session(network.router.port());
     let key = key_of(client.service().as_str(), Step::TYPE);
     let own = key.clone();
     let call = |reply: fn(&zenoh::query::Query, &str)| {
@@ -143,7 +144,7 @@ fn garbage_from_a_server_is_no_answer() {
 fn strange_tokens_do_not_disturb_the_graph() {
     let network = Network::new();
     let node = network.node("watcher");
-    let peer = raw_session(&network);
+    let peer = raw_session(network.router.port());
     let tokens = ["@ros2_lv/0/x", "@ros2_lv/0/a/b/c/d/e/f/g/h/i/j/k/l/m/n", "@ros2_lv/0/a/0/0/NN/%/%/stranger"];
     let _declared = tokens.map(|token| peer.liveliness().declare_token(token).wait().expect("declared"));
     assert!(node.graph().wait_for_node("/stranger", PATIENCE));

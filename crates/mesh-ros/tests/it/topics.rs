@@ -1,6 +1,6 @@
 //! Publishers and subscribers in different processes, and what the graph shows of them.
 
-use crate::network::{Heard, Network, PATIENCE, numbered};
+use crate::network::{FarRouter, Heard, Network, PATIENCE, numbered};
 use mesh_ros::graph::Role;
 use mesh_ros::interfaces::cosmosmesh_msgs::msg::Epoch;
 use mesh_ros::interfaces::rcl_interfaces::msg::Log;
@@ -127,16 +127,16 @@ fn domains_do_not_hear_each_other() {
 
 #[test]
 fn what_no_reader_would_take_is_not_sent() {
-    let network = Network::new();
+    let network = FarRouter::new();
     let node = network.node("talker");
-    let publisher = node.publisher("chatter", Qos::reliable(1)).expect("publishes");
+    let publisher =
+        node.publisher("chatter", Qos { history: History::KeepAll, ..Qos::reliable(1) }).expect("publishes");
     let long = |length| Header { frame_id: "x".repeat(length), ..Header::default() };
     let found = publisher.publish(&long(PAYLOAD_LENGTH_MAX));
     assert!(found.as_ref().is_err_and(|error| error.to_string().contains("more than the limit")), "{found:?}");
     let found = publisher.publish(&Header { frame_id: "a\0b".to_owned(), ..Header::default() });
     assert!(matches!(found, Err(RosError::Encode { type_name: "std_msgs/msg/Header", .. })), "{found:?}");
     assert_eq!((node.counters().sent, node.counters().unsent), (0, 2));
-    let heard = Heard::new();
     let listener = network.node("listener");
     let (sender, receiver) = channel();
     let _subscription = listener.subscribe("chatter", Qos::reliable(1), move |message: Header| {
@@ -145,12 +145,12 @@ fn what_no_reader_would_take_is_not_sent() {
     assert!(publisher.wait_for_subscribers(1, PATIENCE));
     publisher.publish(&long(PAYLOAD_LENGTH_MAX - 20)).expect("goes out");
     assert_eq!(receiver.recv_timeout(PATIENCE), Ok(PAYLOAD_LENGTH_MAX - 20));
-    drop(heard);
 }
 
 #[test]
 fn bad_names_are_refused() {
-    let node = Network::new().node("talker");
+    let network = Network::new();
+    let node = network.node("talker");
     let found = node.publisher::<Clock>("/clock/", Qos::CLOCK).err();
     assert!(matches!(found, Some(RosError::Name(_))), "{found:?}");
     let found = node.subscribe("a b", Qos::CLOCK, |_: Clock| ()).err();
