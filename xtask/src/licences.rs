@@ -8,16 +8,16 @@ use crate::metadata::{Metadata, Package};
 use crate::{process, spdx};
 use std::path::Path;
 
-/// More packages than this in Cargo.lock are too many to answer for.
-const PACKAGES_MAX: usize = 500;
+/// So many packages in Cargo.lock are too many to answer for.
+const PACKAGES_TOO_MANY: usize = 500;
 
 /// Runs the chore.
 pub fn run(root: &Path) -> Result<String, Failure> {
     let locked = count_locked(&read(root, "Cargo.lock")?);
-    println!("{locked} packages in Cargo.lock, at most {PACKAGES_MAX}");
-    if locked > PACKAGES_MAX {
+    println!("{locked} packages in Cargo.lock, fewer than {PACKAGES_TOO_MANY}");
+    if locked >= PACKAGES_TOO_MANY {
         return Err(Failure::finding(
-            format!("Cargo.lock has {locked} packages, {} more than the limit", locked - PACKAGES_MAX),
+            format!("Cargo.lock has {locked} packages, not fewer than {PACKAGES_TOO_MANY}"),
             "drop a dependency, or the feature of one that pulls in the most (`cargo tree --edges features`)",
         ));
     }

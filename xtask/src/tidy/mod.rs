@@ -1,12 +1,14 @@
 //! `cargo xtask tidy`: the rules of the repository that no compiler knows. One file a rule; each rule is a function from
 //! what it looks at to findings, and only this file reads the disk.
 
+mod confined;
 mod decisions;
 mod findings;
 mod floors;
 mod layout;
 mod length;
 mod links;
+mod lints;
 mod purity;
 mod source;
 mod tree;
@@ -22,8 +24,13 @@ use tree::Tree;
 pub fn run(root: &Path) -> Result<String, Failure> {
     let metadata = Metadata::read(root, false)?;
     let tree = Tree::read(root)?;
-    let rules: [(&str, Vec<Finding>); 9] = [
+    let rules: [(&str, Vec<Finding>); 11] = [
         ("crates depend on lower floors only", floors::check(&metadata)),
+        (
+            "sockets, entropy, certificates and signals stay with the crates that are for them",
+            confined::check(&metadata),
+        ),
+        ("every package is linted; unsafe code is forbidden", lints::check(&tree)),
         ("a crate's folder has its name; no packages of other build systems", layout::check(&metadata, &tree)),
         ("source files are short", length::check(&tree)),
         ("pure crates have no clock, entropy, disk, threads or unordered maps", purity::check(&tree)),
