@@ -4,6 +4,7 @@
 use super::control::{Figures, Reply, Request, Ticket, Ticketed, decode, encode};
 use super::mission_file::{MissionFile, Pace};
 use super::news::News;
+use super::sensors::Sensors;
 use super::views::{STEP_SERVICE, publish};
 use crate::durable;
 use crate::error::{Fault, NodeError};
@@ -15,6 +16,7 @@ use mesh_ros::interfaces::cosmosmesh_msgs::srv::{Step, StepRequest};
 use mesh_ros::interfaces::rosgraph_msgs::msg::Clock;
 use mesh_ros::rmw_zenoh::{self, ZenohBackend};
 use mesh_ros::{CallError, Client, Node, Publisher, Qos, RosError};
+use mesh_sim::Scenario;
 use mesh_sim::almanac::Almanac;
 use mesh_sim::lockstep::{Answer, Conductor, Sent};
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,7 +50,7 @@ pub fn simulate<W: Write>(options: SimulatorOptions<W>) -> Result<(), NodeError>
         WorldHeading { program: program_version().to_owned(), scenario: scenario.name.clone(), seed: mission.seed };
     let recording = WorldRecorder::new(WorldRecordingWriter::create(&run.world_recording(), &heading)?);
     let (replies, arrived) = channel();
-    let plane = Plane::open(&mission, replies).map_err(|source| NodeError::LocalPlane { source })?;
+    let plane = Plane::open(&mission, &scenario, replies).map_err(|source| NodeError::LocalPlane { source })?;
     let mut conductor = Conductor::new(&scenario, &almanac, mission.seed);
     if mission.pace != Pace::LockStep {
         conductor = conductor.without_waiting();
@@ -72,6 +74,7 @@ pub fn simulate<W: Write>(options: SimulatorOptions<W>) -> Result<(), NodeError>
 struct Plane {
     _node: Node,
     clock: Publisher<Clock>,
+    sensors: Sensors,
     members: BTreeMap<AssetId, Client<Step>>,
     replies: Sender<Arrived>,
     ticket: Ticket,
@@ -86,7 +89,7 @@ struct Arrived {
 }
 
 impl Plane {
-    fn open(mission: &MissionFile, replies: Sender<Arrived>) -> Result<Self, RosError> {
+    fn open(mission: &MissionFile, scenario: &Scenario, replies: Sender<Arrived>) -> Result<Self, RosError> {
         let settings = rmw_zenoh::Settings {
             router: mission.router.clone(),
             domain: mission.domain,
@@ -94,11 +97,12 @@ impl Plane {
         };
         let node = Node::new(ZenohBackend::connect(&settings)?, "/", "simulator")?;
         let clock = node.publisher("/clock", Qos::CLOCK)?;
+        let sensors = Sensors::advertise(&node, scenario)?;
         let mut members = BTreeMap::new();
         for id in mission.members.keys() {
             members.insert(id.clone(), node.client::<Step>(&format!("/{id}/{STEP_SERVICE}"))?);
         }
-        Ok(Self { _node: node, clock, members, replies, ticket: mission.ticket })
+        Ok(Self { _node: node, clock, sensors, members, replies, ticket: mission.ticket })
     }
 
     fn call(&self, member: &AssetId, number: u64, request: Request) {
@@ -223,6 +227,7 @@ impl<W: Write> Simulator<'_, W> {
         let now = self.conductor.now();
         let tick = self.conductor.begin();
         publish(&self.plane.clock, &Clock { clock: now.into() });
+        self.plane.sensors.show(now, self.conductor.world());
         for change in tick.changes {
             self.tell(&News::Link { now, a: change.a, b: change.b, up: change.up })?;
         }
