@@ -133,6 +133,16 @@ impl Asset {
         self.planner.is_held(now)
     }
 
+    /// The members of its fleet, in id order.
+    pub fn members(&self) -> impl Iterator<Item = &AssetId> {
+        self.settings.contract.members.iter()
+    }
+
+    /// The log of `author` as far as it is held here, from the first entry on.
+    pub fn entries(&self, author: &AssetId) -> &[SignedEnvelope] {
+        self.sync.entries(author)
+    }
+
     /// Who it is.
     pub fn id(&self) -> &AssetId {
         &self.settings.me

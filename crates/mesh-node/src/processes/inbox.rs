@@ -3,7 +3,9 @@
 use super::control::{ControlError, Reply, Request, Ticket, Ticketed, decode, encode};
 use crate::mesh_plane::Parcel;
 use mesh_ros::Responder;
-use mesh_ros::interfaces::cosmosmesh_msgs::srv::{Step, StepRequest, StepResponse};
+use mesh_ros::interfaces::cosmosmesh_msgs::srv::{
+    GetAuditEntries, GetAuditEntriesRequest, GetPlan, GetPlanRequest, Step, StepRequest, StepResponse,
+};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -15,6 +17,10 @@ pub(super) enum Arrival {
     Parcel(Parcel),
     /// A request of the simulator.
     Request(Request, Answerer),
+    /// Somebody wants a stretch of a log.
+    Entries(GetAuditEntriesRequest, Responder<GetAuditEntries>),
+    /// Somebody wants a plan.
+    Plan(GetPlanRequest, Responder<GetPlan>),
 }
 
 /// Owes the simulator an answer.
@@ -91,6 +97,14 @@ impl Slot {
                 responder.refuse(&why.to_string());
             }
         }
+    }
+
+    pub(super) fn entries(&self, request: GetAuditEntriesRequest, responder: Responder<GetAuditEntries>) {
+        self.put(Arrival::Entries(request, responder));
+    }
+
+    pub(super) fn plan(&self, request: GetPlanRequest, responder: Responder<GetPlan>) {
+        self.put(Arrival::Plan(request, responder));
     }
 
     /// Unlike the rest this always finds a place, for it needs none.

@@ -5,6 +5,7 @@ use super::control::{Figures, Reply, Request};
 use super::inbox::{Answerer, Arrival, Inbox};
 use super::member_shell::{MemberShell, TakenUp};
 use super::mission_file::{MissionFile, MissionMember};
+use super::queries;
 use super::views::{About, LocalPlane};
 use crate::error::{Fault, NodeError};
 use crate::fleet_folder::FleetFolder;
@@ -14,6 +15,7 @@ use mesh_adapters::AdapterSettings;
 use mesh_asset::Settings;
 use mesh_model::{AssetId, Canonical, SignedEnvelope};
 use mesh_ros::rmw_zenoh::{self, ZenohBackend};
+use mesh_ros::{Responder, Service};
 use mesh_sim::fleet::asset_seed;
 use mesh_sim::lockstep::{self, Grant, Seat, Sent, Stepped};
 use std::path::PathBuf;
@@ -120,8 +122,7 @@ fn open_local(mission: &MissionFile, about: About, inbox: &Inbox) -> Result<Loca
     let settings =
         rmw_zenoh::Settings { router: mission.router.clone(), domain: mission.domain, connect_timeout: CONNECT_MAX };
     let backend = ZenohBackend::connect(&settings).map_err(|source| NodeError::LocalPlane { source })?;
-    let slot = inbox.slot();
-    LocalPlane::open(backend, about, move |request, responder| slot.request(&request, responder))
+    LocalPlane::open(backend, about, &inbox.slot())
 }
 
 /// What kind of vehicle it has; empty for none.
@@ -167,6 +168,12 @@ impl Member<'_> {
                 }
                 Some(Arrival::Request(Request::Again(wanted), answerer)) => {
                     answerer.answer(&Reply::Resent(self.send_again(&wanted)));
+                }
+                Some(Arrival::Entries(request, responder)) => {
+                    answer(responder, &queries::entries(self.seat.asset(), &request));
+                }
+                Some(Arrival::Plan(request, responder)) => {
+                    answer(responder, &queries::plan(self.seat.asset(), &request));
                 }
                 None => {}
             }
@@ -227,6 +234,12 @@ impl Member<'_> {
 
     fn garbage(&self, inbox: &Inbox) -> u64 {
         self.mesh.counters().garbage() + self.local.garbage() + self.seat.turned_away() + inbox.dropped()
+    }
+}
+
+fn answer<S: Service>(responder: Responder<S>, response: &S::Response) {
+    if let Err(why) = responder.answer(response) {
+        tracing::warn!(%why, "a question was not answered");
     }
 }
 

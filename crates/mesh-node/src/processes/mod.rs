@@ -12,6 +12,7 @@ mod member;
 mod member_shell;
 mod mission_file;
 mod news;
+mod queries;
 mod sensors;
 mod simulator;
 mod views;

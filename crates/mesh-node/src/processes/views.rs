@@ -1,6 +1,7 @@
 //! A member on the local plane: the service by which it is stepped, and typed views of what it does, for people and tools.
 //! Nothing is ever built from a view.
 
+use super::inbox::Slot;
 use crate::error::NodeError;
 use mesh_adapters::Telemetry;
 use mesh_asset::{AssetState, Event};
@@ -10,8 +11,8 @@ use mesh_ros::interfaces::cosmosmesh_msgs::msg::{
     AssetStatus, AuditRecord, Certificate, DualVariables, KpiSample, LinkStatus, PlanDelta, RoundReport,
     SharedVariables,
 };
-use mesh_ros::interfaces::cosmosmesh_msgs::srv::{Step, StepRequest};
-use mesh_ros::{Message, Node, Publisher, Qos, Responder, Server, Severity};
+use mesh_ros::interfaces::cosmosmesh_msgs::srv::{GetAuditEntries, GetPlan, Step};
+use mesh_ros::{Message, Node, Publisher, Qos, Server, Severity};
 use mesh_sim::lockstep::{Answer, Contact, Grant, Parcel, Seat};
 use std::sync::Arc;
 
@@ -37,17 +38,14 @@ pub(super) struct LocalPlane {
     report: Publisher<RoundReport>,
     kpi: Publisher<KpiSample>,
     refused: u64,
-    /// Declared last: whoever finds it finds the rest, too.
-    _server: Server,
+    /// The service by which it is stepped is declared last: whoever finds it finds the rest, too.
+    _servers: [Server; 3],
 }
 
 impl LocalPlane {
     /// Joins the graph as `/ASSET/mesh_asset` and is stepped from here on.
-    pub(super) fn open(
-        backend: Arc<dyn RosBackend>,
-        about: About,
-        step: impl Fn(StepRequest, Responder<Step>) + Send + Sync + 'static,
-    ) -> Result<Self, NodeError> {
+    pub(super) fn open(backend: Arc<dyn RosBackend>, about: About, slot: &Slot) -> Result<Self, NodeError> {
+        let (step, entries, plan) = (slot.clone(), slot.clone(), slot.clone());
         let opened = Node::new(backend, &format!("/{}", about.asset), NODE_NAME).and_then(|node| {
             Ok(Self {
                 about,
@@ -61,7 +59,13 @@ impl LocalPlane {
                 report: node.publisher("round_report", Qos::DUAL)?,
                 kpi: node.publisher("kpi", Qos::DUAL)?,
                 refused: 0,
-                _server: node.serve::<Step>(STEP_SERVICE, step)?,
+                _servers: [
+                    node.serve::<GetPlan>("get_plan", move |request, responder| plan.plan(request, responder))?,
+                    node.serve::<GetAuditEntries>("get_audit_entries", move |request, responder| {
+                        entries.entries(request, responder);
+                    })?,
+                    node.serve::<Step>(STEP_SERVICE, move |request, responder| step.request(&request, responder))?,
+                ],
                 node,
             })
         });
