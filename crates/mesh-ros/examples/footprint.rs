@@ -3,8 +3,7 @@
 //!     cargo run --release -p mesh-ros --example footprint
 //!
 //! It starts itself three times more: as the process of the router, as that of a peer that sends everything back, and as
-//! that which is measured. The latter two run Zenoh on one thread, as the processes of a fleet do, unless the environment
-//! says otherwise.
+//! that which is measured. The latter two run Zenoh on one thread, as the processes of a fleet do.
 
 use mesh_ros::interfaces::cosmosmesh_msgs::srv::{Step, StepRequest, StepResponse};
 use mesh_ros::interfaces::std_msgs::msg::Header;
@@ -61,9 +60,11 @@ impl Drop for Part {
 
 fn part(arguments: &[&str]) -> Result<(Part, BufReader<ChildStdout>), Box<dyn Error>> {
     let mut command = Command::new(std::env::current_exe()?);
-    if arguments != ["router"] && std::env::var_os(zenoh_config::RUNTIME_VARIABLE).is_none() {
-        command.env(zenoh_config::RUNTIME_VARIABLE, zenoh_config::RUNTIME);
-    }
+    match arguments {
+        // It forwards, which does not go together with sending on one thread.
+        ["router"] => command.env_remove(zenoh_config::RUNTIME_VARIABLE),
+        _ => command.env(zenoh_config::RUNTIME_VARIABLE, zenoh_config::RUNTIME),
+    };
     let mut child = command.args(arguments).stdout(Stdio::piped()).spawn()?;
     let said = child.stdout.take().ok_or("its output is piped")?;
     Ok((Part(child), BufReader::new(said)))
