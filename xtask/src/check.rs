@@ -100,7 +100,9 @@ impl Step {
             Self::Clippy => "no lint fires",
             Self::Test => "all tests of the workspace",
             Self::Doc => "the documentation builds without a warning",
-            Self::Smoke => "a mission flies, replays and verifies; a tampered one does not",
+            Self::Smoke => {
+                "a mission flies by processes and in one, with one killed, replays and verifies; a tampered one does not"
+            }
             Self::Sweep => "the mission holds for several seeds",
         }
     }

@@ -3,11 +3,13 @@
 //! One file a subcommand. Nothing here knows what the fleet does; it knows how the repository is to look and which
 //! commands have to succeed in it.
 
+mod build_time;
 mod check;
 mod failure;
 mod licences;
 mod metadata;
 mod process;
+mod room;
 mod smoke;
 mod spdx;
 mod sweep;
@@ -33,8 +35,11 @@ enum Chore {
     Tidy,
     /// The licence of every dependency against the list in deny.toml.
     Licences,
-    /// A release build flies the mission; the result is replayed, verified and tampered with.
+    /// A release build flies the mission by processes, in one, and with one killed; the result is replayed, verified and
+    /// tampered with.
     Smoke,
+    /// A clean release build, beside one of a bare program with zenoh and TLS. For a machine that does nothing else.
+    BuildTime,
     /// The mission under several seeds.
     Sweep(sweep::Arguments),
 }
@@ -46,6 +51,7 @@ fn main() -> ExitCode {
         Chore::Tidy => tidy::run(&root),
         Chore::Licences => licences::run(&root),
         Chore::Smoke => smoke::run(&root),
+        Chore::BuildTime => build_time::run(&root),
         Chore::Sweep(arguments) => sweep::run(&root, &arguments),
     };
     match outcome {

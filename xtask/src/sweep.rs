@@ -1,6 +1,7 @@
 //! `cargo xtask sweep`: the mission under several seeds, by the program's own `sweep`.
 
 use crate::failure::Failure;
+use crate::room::{self, Profile, Room};
 use crate::{process, smoke};
 use std::path::Path;
 
@@ -23,8 +24,8 @@ impl Default for Arguments {
 
 /// Runs the chore.
 pub fn run(root: &Path, arguments: &Arguments) -> Result<String, Failure> {
-    let program = smoke::build(root, smoke::Profile::Release)?;
-    let room = smoke::Room::new(&program.target, "sweep")?;
+    let program = room::build(root, Profile::Release)?;
+    let room = Room::new(&program.target, "sweep")?;
     process::succeed(
         room.command(root, &program).args(["sweep", &arguments.scenario, "--seeds", &arguments.seeds]),
         "fly the seed that failed alone, `cargo run --release -- run SCENARIO --seed N`, and read its report.html",

@@ -1,0 +1,130 @@
+//! Where a chore's runs, keys and builds lie, and which processes belong to it.
+
+use crate::failure::Failure;
+use crate::metadata::Metadata;
+use crate::process;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A program that was built.
+pub struct Program {
+    path: PathBuf,
+    /// Where cargo puts what it builds.
+    pub target: PathBuf,
+}
+
+/// How a program is built.
+#[derive(Clone, Copy)]
+pub enum Profile {
+    /// As it ships.
+    Release,
+    /// With overflow checks and debug assertions.
+    Debug,
+}
+
+/// Builds the program.
+pub fn build(root: &Path, profile: Profile) -> Result<Program, Failure> {
+    let mut command = process::cargo(root);
+    command.args(["build", "--locked", "--package", "mesh-cli"]);
+    let folder = match profile {
+        Profile::Release => {
+            command.arg("--release");
+            "release"
+        }
+        Profile::Debug => "debug",
+    };
+    process::succeed(&mut command, "mend what the compiler names")?;
+    let target = Metadata::read(root, false)?.target;
+    let path = target.join(folder).join(format!("cosmosmesh{}", std::env::consts::EXE_SUFFIX));
+    Ok(Program { path, target })
+}
+
+/// A folder below the target folder that belongs to one chore, and goes when it is dropped.
+pub struct Room {
+    folder: PathBuf,
+}
+
+impl Room {
+    /// An empty folder.
+    pub fn new(target: &Path, chore: &str) -> Result<Self, Failure> {
+        let folder = target.join("xtask").join(format!("{chore}-{}", std::process::id()));
+        // A process of that number may have been killed before it could clear its own.
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).map_err(|why| disk(&folder, &why))?;
+        Ok(Self { folder })
+    }
+
+    /// A path in this room.
+    pub fn join(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// A new folder in this room.
+    pub fn create(&self, name: &str) -> Result<PathBuf, Failure> {
+        let path = self.join(name);
+        fs::create_dir_all(&path).map_err(|why| disk(&path, &why))?;
+        Ok(path)
+    }
+
+    /// A call of `program` that keeps fleet keys in this room.
+    pub fn command(&self, root: &Path, program: &Program) -> Command {
+        let mut command = Command::new(&program.path);
+        command.current_dir(root).env("COSMOSMESH_HOME", self.join("home")).env_remove("RUST_LOG");
+        command
+    }
+
+    /// The processes that were started with this room in their environment and still run; none where the system does
+    /// not tell.
+    pub fn processes(&self) -> Option<Vec<u32>> {
+        let folder = self.folder.to_string_lossy();
+        let of_room = |pid: &u32| {
+            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            String::from_utf8_lossy(&environment).contains(&*folder)
+        };
+        let entries = fs::read("/proc/self/environ").and_then(|_| fs::read_dir("/proc")).ok()?;
+        let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        Some(pids.filter(of_room).collect())
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        // What cannot be removed lies in the target folder, where `cargo clean` finds it.
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// A path below a room as an argument.
+pub fn text(path: &Path) -> &str {
+    path.to_str().expect("the room's folder lies below the target folder, which cargo reports as UTF-8")
+}
+
+/// What went wrong with a file.
+pub fn disk(path: &Path, why: &std::io::Error) -> Failure {
+    Failure::could_not_run(format!("{}: {why}", path.display()), "check that the file is there, and space and rights")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn a_room_is_cleared_and_its_processes_are_found() {
+        let room = Room::new(&std::env::temp_dir(), "room").expect("a temporary folder");
+        let program = Program { path: "sleep".into(), target: PathBuf::new() };
+        let mut child = room.command(Path::new("."), &program).arg("60").spawn().expect("sleeps");
+        // A new process has its environment a moment after it was started.
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while room.processes().is_some_and(|found| found != [child.id()]) {
+            assert!(Instant::now() < deadline, "{:?} without {}", room.processes(), child.id());
+        }
+        child.kill().expect("is there");
+        child.wait().expect("ends");
+        assert!(room.processes().is_none_or(|found| found.is_empty()));
+        let folder = room.create("runs").expect("a folder");
+        drop(room);
+        assert!(!folder.exists());
+    }
+}
