@@ -2,6 +2,8 @@
 //! run tells all there is to mend.
 
 use crate::failure::Failure;
+use crate::metadata::Metadata;
+use crate::room::Room;
 use crate::{licences, process, smoke, sweep, tidy};
 use clap::ValueEnum;
 use std::path::Path;
@@ -125,10 +127,7 @@ impl Step {
                 let bare = ["clippy", "--locked", "--package", "mesh-cli", "--no-default-features"];
                 process::succeed(process::cargo(root).args(bare).args(lints), mend)
             }
-            Self::Test => process::succeed(
-                cargo.args(["test", "--locked", "--workspace", "--no-fail-fast"]),
-                "run the failing test alone: `cargo test -p CRATE NAME`; a seed in its message reproduces it",
-            ),
+            Self::Test => return test(root),
             Self::Doc => process::succeed(
                 cargo
                     .args(["doc", "--locked", "--workspace", "--no-deps", "--keep-going"])
@@ -140,6 +139,25 @@ impl Step {
         }
         .map(|()| String::new())
     }
+}
+
+/// All tests, which are to leave neither files in the folder for temporary ones nor processes.
+fn test(root: &Path) -> Result<String, Failure> {
+    let room = Room::new(&Metadata::read(root, false)?.target, "test")?;
+    let temporary = room.create("tmp")?;
+    process::succeed(
+        process::cargo(root).args(["test", "--locked", "--workspace", "--no-fail-fast"]).env("TMPDIR", &temporary),
+        "run the failing test alone: `cargo test -p CRATE NAME`; a seed in its message reproduces it",
+    )?;
+    let files = room.files("tmp")?;
+    let processes = room.processes().unwrap_or_default();
+    if files.is_empty() && processes.is_empty() {
+        return Ok(String::new());
+    }
+    Err(Failure::finding(
+        format!("the tests left behind files {files:?} and processes {processes:?}"),
+        "let a test clear what it makes and wait for what it starts, also when it fails",
+    ))
 }
 
 #[cfg(test)]

@@ -67,6 +67,16 @@ impl Room {
         Ok(path)
     }
 
+    /// The names in a folder of this room, in order.
+    pub fn files(&self, name: &str) -> Result<Vec<String>, Failure> {
+        let path = self.join(name);
+        let entries = fs::read_dir(&path).map_err(|why| disk(&path, &why))?;
+        let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let mut names: Vec<String> = names.collect();
+        names.sort();
+        Ok(names)
+    }
+
     /// A call of `program` that keeps fleet keys in this room.
     pub fn command(&self, root: &Path, program: &Program) -> Command {
         let mut command = Command::new(&program.path);
@@ -124,6 +134,10 @@ mod tests {
         child.wait().expect("ends");
         assert!(room.processes().is_none_or(|found| found.is_empty()));
         let folder = room.create("runs").expect("a folder");
+        fs::write(folder.join("b"), "").expect("writes");
+        fs::write(folder.join("a"), "").expect("writes");
+        assert_eq!(room.files("runs"), Ok(vec!["a".to_owned(), "b".to_owned()]));
+        assert!(room.files("elsewhere").is_err());
         drop(room);
         assert!(!folder.exists());
     }
