@@ -16,6 +16,7 @@ mod scenario_file;
 mod simulator;
 mod sweep;
 mod table;
+mod threads;
 mod trace_file;
 
 use clap::{Parser, Subcommand};

@@ -2,13 +2,13 @@
 
 use crate::failure::{Failure, Verdict};
 use crate::logging::Logging;
+use crate::threads;
 use mesh_model::AssetId;
+use mesh_node::RunFolder;
 use mesh_node::processes::{MemberOptions, MissionFile, fly_member};
 use mesh_node::supervisor::lifeline;
-use mesh_node::{NodeError, RunFolder};
-use mesh_ros::zenoh_config::{RUNTIME, RUNTIME_VARIABLE};
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use mesh_ros::zenoh_config::RUNTIME;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Flies one member of a mission that `run` has begun, until it is told to end.
@@ -27,7 +27,7 @@ pub struct Arguments {
 
 /// Runs the command.
 pub fn run(arguments: &Arguments, logging: &Logging) -> Result<Verdict, Failure> {
-    begin_again_on_one_thread()?;
+    threads::begin_with(RUNTIME)?;
     let Arguments { asset, fleet, mission } = arguments;
     let path = match mission {
         Some(path) => path.clone(),
@@ -46,25 +46,6 @@ pub fn run(arguments: &Arguments, logging: &Logging) -> Result<Verdict, Failure>
     })?;
     listening?;
     Ok(Verdict::Good)
-}
-
-/// Zenoh learns which threads to run from the environment alone, and this process cannot change its own: it starts the
-/// program anew in its place. `run` gives the variable to those that it starts.
-#[cfg(unix)]
-fn begin_again_on_one_thread() -> Result<(), Failure> {
-    use std::os::unix::process::CommandExt;
-    if std::env::var_os(RUNTIME_VARIABLE).is_some() {
-        return Ok(());
-    }
-    let refused = |why| NodeError::refused("start", Path::new("this program"))(why);
-    let program = std::env::current_exe().map_err(refused)?;
-    // It comes back only if it failed.
-    Err(refused(Command::new(program).args(std::env::args_os().skip(1)).env(RUNTIME_VARIABLE, RUNTIME).exec()).into())
-}
-
-#[cfg(not(unix))]
-fn begin_again_on_one_thread() -> Result<(), Failure> {
-    Ok(())
 }
 
 /// An asset's name on the command line.

@@ -8,11 +8,13 @@ use crate::output;
 use crate::progress::{Mode, Progress};
 use crate::scenario_file::ScenarioFile;
 use crate::table::Table;
+use crate::threads;
 use mesh_model::AssetId;
 use mesh_node::processes::{Pace, ProcessFlight, ProcessRun};
 use mesh_node::report::{PlanFigures, Status};
 use mesh_node::{FleetFolder, NodeError, Report, RunFolder, fleet_folder, program_version, wording};
 use mesh_ros::rmw_zenoh;
+use mesh_ros::zenoh_config::ROUTER_RUNTIME;
 use mesh_sim::Scenario;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -52,6 +54,9 @@ pub struct Arguments {
 
 /// Runs the command.
 pub fn run(arguments: &Arguments, logging: &Logging) -> Result<Verdict, Failure> {
+    if !arguments.in_process {
+        threads::begin_with(ROUTER_RUNTIME)?;
+    }
     let interrupt = Interrupt::listen()?;
     let mut file = ScenarioFile::read(&arguments.file)?;
     file.check_feasible()?;

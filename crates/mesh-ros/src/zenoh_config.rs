@@ -22,14 +22,18 @@ pub const DROP_AFTER: Duration = Duration::from_millis(5);
 
 /// What to set the variable [`RUNTIME_VARIABLE`] to before a process opens its first session: one thread for everything.
 ///
-/// That is little work for one thread, and it is safe as long as nothing is published on that thread itself: while it
-/// waits for room it does not send. The backend here has a thread of its own for handlers; but a router forwards on that
-/// thread, so one that is to pass on messages of more than a megabyte needs more threads: it is not to be given this. Zenoh 1.10 reads and writes a
-/// TLS connection from two tasks without a lock between them; when they run on two threads and the connection breaks, the
-/// process may die of it (eclipse-zenoh/zenoh issue 2557). Zenoh reads the variable once and only from the environment, so
-/// it is for whoever starts the process.
+/// That is little work for one thread, and it is safe. Zenoh 1.10 reads and writes a TLS connection from two tasks without a
+/// lock between them (eclipse-zenoh/zenoh issue 2557). On two threads, traffic both ways breaks connections within
+/// seconds, and now and then the process dies of it. Nothing must be published on that thread itself, for it does not
+/// send while it waits for room: the backend here has a thread of its own for handlers, and a router, which forwards on
+/// that thread, is to be given [`ROUTER_RUNTIME`]. Zenoh reads the variable once and only from the environment, so it is
+/// for whoever starts the process.
 pub const RUNTIME: &str = "(app: (worker_threads: 1, max_blocking_threads: 8), acc: (handover: app), net: (handover: app), \
     tx: (handover: app), rx: (handover: app))";
+
+/// The same for a process with a router: it goes on sending while what it has received waits for room. No TLS there.
+pub const ROUTER_RUNTIME: &str = "(app: (worker_threads: 1, max_blocking_threads: 8), acc: (handover: app), \
+    net: (handover: app), tx: (worker_threads: 1, max_blocking_threads: 4), rx: (worker_threads: 2, max_blocking_threads: 4))";
 
 /// Tells Zenoh which threads to run.
 pub const RUNTIME_VARIABLE: &str = "ZENOH_RUNTIME";

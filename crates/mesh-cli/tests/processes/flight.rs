@@ -57,6 +57,11 @@ impl Folder {
         Self { path: tempfile::tempdir().expect("a temporary folder") }
     }
 
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        self.path.path()
+    }
+
     /// Nothing failed, so nobody wants to look at it. Dropped by a panic it goes as well, unless COSMOSMESH_KEEP is set.
     pub fn close(self) {
         self.path.close().expect("is removed");
@@ -66,10 +71,15 @@ impl Folder {
 impl Flight {
     /// Starts a mission.
     pub fn begin(folder: &Folder, name: &str) -> Self {
-        let (run, home) = (folder.path.path().join(name), folder.path.path().join("home"));
-        let stderr = fs::File::create(folder.path.path().join(format!("{name}.stderr"))).expect("creates");
+        Self::begin_with(folder, name, Path::new(SCENARIO), &[])
+    }
+
+    /// Starts the mission in the file `scenario`, with `more` arguments.
+    pub fn begin_with(folder: &Folder, name: &str, scenario: &Path, more: &[&str]) -> Self {
+        let (run, home) = (folder.path().join(name), home(folder));
+        let stderr = fs::File::create(folder.path().join(format!("{name}.stderr"))).expect("creates");
         let mut command = program(&home);
-        command.arg("run").arg(SCENARIO).arg("--out").arg(&run).stdout(Stdio::null()).stderr(stderr);
+        command.arg("run").arg(scenario).arg("--out").arg(&run).args(more).stdout(Stdio::null()).stderr(stderr);
         let child = command.spawn().expect("starts");
         let flight = Self { child, run, home, began: Instant::now() };
         // The simulator is started last.
@@ -95,9 +105,18 @@ impl Flight {
         };
         let own = u64::from(self.child.id());
         let pid = self.pids().iter().find(|(_, process)| *process == name).map_or(own, |(pid, _)| *pid);
-        let killed = Command::new("kill").arg(signal).arg(pid.to_string()).status().expect("kill is there");
-        assert!(killed.success(), "{name} was gone before it was struck");
+        self::signal(signal, pid);
         name.to_owned()
+    }
+
+    /// The number of `run`.
+    pub fn pid(&self) -> u64 {
+        u64::from(self.child.id())
+    }
+
+    /// The number of a process that it has started.
+    pub fn pid_of(&self, name: &str) -> u64 {
+        *self.pids().iter().find(|(_, process)| *process == name).unwrap_or_else(|| panic!("no {name} was started")).0
     }
 
     /// Waits until it is over.
@@ -111,6 +130,11 @@ impl Flight {
         let pids = pids.into_iter().chain(started(&self.run)).collect();
         let stderr = String::from_utf8_lossy(&stderr).into_owned();
         Ended { code: status.code(), stderr, report, flight, run: self.run, home: self.home, pids }
+    }
+
+    /// Where its files are.
+    pub fn run(&self) -> &Path {
+        &self.run
     }
 
     /// The processes that were started so far.
@@ -170,6 +194,12 @@ impl Ended {
         processes.filter(|process| process["name"] == name).filter_map(|process| process["restarts"].as_u64()).sum()
     }
 
+    /// Whether the mission went on without a process for a while.
+    pub fn is_lost(&self, name: &str) -> bool {
+        let mut processes = self.report["processes"].as_array().into_iter().flatten();
+        processes.any(|process| process["name"] == name && process["lost"] == true)
+    }
+
     /// Figures for the table.
     pub fn line(&self) -> String {
         let code = self.code.map_or("none".to_owned(), |code| code.to_string());
@@ -199,12 +229,24 @@ fn is_ours(pid: u64) -> bool {
     String::from_utf8_lossy(&command).contains("cosmosmesh")
 }
 
-fn program(home: &Path) -> Command {
+/// Sends a signal to a process that is there.
+pub fn signal(signal: &str, pid: u64) {
+    let sent = Command::new("kill").arg(signal).arg(pid.to_string()).status().expect("kill is there");
+    assert!(sent.success(), "process {pid} was gone before {signal}");
+}
+
+/// Where the fleets of the missions in `folder` live.
+pub fn home(folder: &Folder) -> PathBuf {
+    folder.path().join("home")
+}
+
+/// The program, without settings of whoever runs the tests.
+pub fn program(home: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cosmosmesh"));
     command.env("COSMOSMESH_HOME", home).env_remove("RUST_LOG").stdin(Stdio::null());
     command
 }
 
-const SCENARIO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/lunar_base.toml");
+pub const SCENARIO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/lunar_base.toml");
 /// How long processes may live after the one that started them: a little more than the grace that they give themselves.
 const ORPHANS_MAX: Duration = Duration::from_secs(8);

@@ -2,7 +2,9 @@
 //!
 //! `tests/kill_trials.sh` runs more of them and prints the table that stands in docs/benchmarks.md.
 
+mod bad_input;
 mod flight;
+mod local_plane;
 
 use flight::{Flight, Folder, Victim};
 use std::hash::{BuildHasher, RandomState};
