@@ -123,8 +123,9 @@ impl Step {
                     "mend each warning; where one is wrong, `#[expect(..., reason = \"...\")]` on that item says why";
                 let lints = ["--all-targets", "--keep-going", "--", "-D", "warnings"];
                 process::succeed(cargo.args(["clippy", "--locked", "--workspace"]).args(lints), mend)?;
-                // The program without the referee is another program.
-                let bare = ["clippy", "--locked", "--package", "mesh-cli", "--no-default-features"];
+                // The program without the referee is another program. With the whole workspace, because for one package
+                // cargo would choose other features of the dependencies and check all of them anew.
+                let bare = ["clippy", "--locked", "--workspace", "--no-default-features"];
                 process::succeed(process::cargo(root).args(bare).args(lints), mend)
             }
             Self::Test => return test(root),

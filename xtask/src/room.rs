@@ -14,29 +14,13 @@ pub struct Program {
     pub target: PathBuf,
 }
 
-/// How a program is built.
-#[derive(Clone, Copy)]
-pub enum Profile {
-    /// As it ships.
-    Release,
-    /// With overflow checks and debug assertions.
-    Debug,
-}
-
-/// Builds the program.
-pub fn build(root: &Path, profile: Profile) -> Result<Program, Failure> {
+/// Builds the program as it ships.
+pub fn build(root: &Path) -> Result<Program, Failure> {
     let mut command = process::cargo(root);
-    command.args(["build", "--locked", "--package", "mesh-cli"]);
-    let folder = match profile {
-        Profile::Release => {
-            command.arg("--release");
-            "release"
-        }
-        Profile::Debug => "debug",
-    };
+    command.args(["build", "--locked", "--release", "--package", "mesh-cli"]);
     process::succeed(&mut command, "mend what the compiler names")?;
     let target = Metadata::read(root, false)?.target;
-    let path = target.join(folder).join(format!("cosmosmesh{}", std::env::consts::EXE_SUFFIX));
+    let path = target.join("release").join(format!("cosmosmesh{}", std::env::consts::EXE_SUFFIX));
     Ok(Program { path, target })
 }
 

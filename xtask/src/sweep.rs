@@ -1,7 +1,7 @@
 //! `cargo xtask sweep`: the mission under several seeds, by the program's own `sweep`.
 
 use crate::failure::Failure;
-use crate::room::{self, Profile, Room};
+use crate::room::{self, Room};
 use crate::{process, smoke};
 use std::path::Path;
 
@@ -24,7 +24,7 @@ impl Default for Arguments {
 
 /// Runs the chore.
 pub fn run(root: &Path, arguments: &Arguments) -> Result<String, Failure> {
-    let program = room::build(root, Profile::Release)?;
+    let program = room::build(root)?;
     let room = Room::new(&program.target, "sweep")?;
     process::succeed(
         room.command(root, &program).args(["sweep", &arguments.scenario, "--seeds", &arguments.seeds]),

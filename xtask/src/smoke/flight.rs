@@ -22,8 +22,6 @@ pub enum Way {
     InProcess,
     /// By processes, of which a random member's is killed at a random moment.
     Killed,
-    /// In one process of a debug build.
-    Debug,
 }
 
 /// What was seen of a flight. What this system does not tell is none.

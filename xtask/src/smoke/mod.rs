@@ -1,17 +1,17 @@
 //! `cargo xtask smoke`: a stranger's first minutes with the program, and a forger's.
 //!
-//! A release build flies the mission by processes, in one process, and by processes of which a random one is killed; a
-//! debug build flies it as well. All must end in the golden state hash, within their limits, replay, verify, and leave
-//! no process behind: a table holds them beside each other. Then a run that is stopped must leave what can be verified;
-//! what is wrong must be refused, what does not hold denied, and a run with one altered byte found out, each with its
-//! exit code.
+//! A release build flies the mission by processes, in one process, and by processes of which a random one is killed. All
+//! must end in the golden state hash, to which the tests hold a debug build, be within their limits, replay, verify, and
+//! leave no process behind: a table has them beside each other. Then a run that is stopped must leave what can be
+//! verified; what is wrong must be refused, what does not hold denied, and a run with one altered byte found out, each
+//! with its exit code.
 
 mod flight;
 mod verdict;
 
 use crate::failure::Failure;
 use crate::process;
-use crate::room::{self, Profile, Program, Room, disk, text};
+use crate::room::{self, Program, Room, disk, text};
 use flight::{Flight, Way};
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -28,18 +28,17 @@ const AGREED: &str = " agreed by ";
 
 /// Runs the chore.
 pub fn run(root: &Path) -> Result<String, Failure> {
-    let release = room::build(root, Profile::Release)?;
-    let debug = room::build(root, Profile::Debug)?;
-    let room = Room::new(&release.target, "smoke")?;
+    let program = room::build(root)?;
+    let room = Room::new(&program.target, "smoke")?;
     let mission = Mission { root, room: &room };
 
-    mission.expect(&release, &["check", SCENARIO], 0, "the scenario is to be valid")?;
+    mission.expect(&program, &["check", SCENARIO], 0, "the scenario is to be valid")?;
     let first = room.join("by-processes");
-    let summary = mission.compare(&release, &debug, &first)?;
-    mission.stop(&release)?;
-    mission.misuse(&release, &first)?;
-    mission.fail(&release)?;
-    mission.tamper(&release, &first)?;
+    let summary = mission.compare(&program, &first)?;
+    mission.stop(&program)?;
+    mission.misuse(&program, &first)?;
+    mission.fail(&program)?;
+    mission.tamper(&program, &first)?;
     Ok(format!("smoke: {summary}"))
 }
 
@@ -50,20 +49,19 @@ struct Mission<'a> {
 
 impl Mission<'_> {
     /// Flies one seed in all ways and prints them beside each other; the run by processes goes into `first`.
-    fn compare(&self, release: &Program, debug: &Program, first: &Path) -> Result<String, Failure> {
+    fn compare(&self, program: &Program, first: &Path) -> Result<String, Failure> {
         let path = self.root.join(GOLDEN);
         let golden = fs::read_to_string(&path).map_err(|why| disk(&path, &why))?;
         let mut ways = vec![
-            ("by processes", Way::Processes, release, first.to_owned()),
-            ("in one process", Way::InProcess, release, self.room.join("in-process")),
-            ("debug build, in one", Way::Debug, debug, self.room.join("debug")),
+            ("by processes", Way::Processes, first.to_owned()),
+            ("in one process", Way::InProcess, self.room.join("in-process")),
         ];
         if cfg!(unix) {
-            ways.push(("one killed", Way::Killed, release, self.room.join("killed")));
+            ways.push(("one killed", Way::Killed, self.room.join("killed")));
         } else {
             println!("  skipped: killing a process, for there is no `kill` on this system");
         }
-        let flights = ways.iter().map(|(_, way, program, out)| Flight::fly(self, program, *way, out));
+        let flights = ways.iter().map(|(_, way, out)| Flight::fly(self, program, *way, out));
         let flights: Vec<Flight> = flights.collect::<Result<_, _>>()?;
         let verdict = Verdict::of(&flights, golden.trim());
         println!("{}", verdict.to_text(&ways.iter().map(|(name, ..)| *name).collect::<Vec<_>>()));

@@ -51,9 +51,8 @@ impl Verdict {
                 Cell::limited(Some(flight.wall_s), wall_s_max(flight.way), "nothing")
             }),
             row("first plan after, s", &format!("<= {FIRST_PLAN_S_MAX}"), &|flight| {
-                let limit = if flight.way == Way::Debug { f64::INFINITY } else { FIRST_PLAN_S_MAX };
                 // A flight without a plan is a bad one.
-                Cell::limited(flight.first_plan_s.or(Some(f64::INFINITY)), limit, "none")
+                Cell::limited(flight.first_plan_s.or(Some(f64::INFINITY)), FIRST_PLAN_S_MAX, "none")
             }),
             row(
                 "largest member's process, MiB",
@@ -139,8 +138,6 @@ const fn wall_s_max(way: Way) -> f64 {
     match way {
         Way::Processes | Way::Killed => WALL_S_MAX,
         Way::InProcess => WALL_IN_PROCESS_S_MAX,
-        // Not built for speed.
-        Way::Debug => f64::INFINITY,
     }
 }
 
@@ -184,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_good_flight_is_good_whichever_way() {
-        for way in [Way::Processes, Way::InProcess, Way::Killed, Way::Debug] {
+        for way in [Way::Processes, Way::InProcess, Way::Killed] {
             check_one(flight(way), "");
         }
     }
