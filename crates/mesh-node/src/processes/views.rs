@@ -3,12 +3,12 @@
 
 use super::inbox::Slot;
 use crate::error::NodeError;
-use mesh_adapters::Telemetry;
+use mesh_adapters::{CommandSchedule, Setpoint, Telemetry};
 use mesh_asset::{AssetState, Event};
-use mesh_model::{AssetId, Canonical, MissionTime, Payload, SignedEnvelope, Stream};
+use mesh_model::{AssetId, Canonical, MissionTime, Payload, Real, SignedEnvelope, Stream};
 use mesh_ros::backend::RosBackend;
 use mesh_ros::interfaces::cosmosmesh_msgs::msg::{
-    AssetStatus, AuditRecord, Certificate, DualVariables, KpiSample, LinkStatus, PlanDelta, RoundReport,
+    self, AssetStatus, AuditRecord, Certificate, DualVariables, KpiSample, LinkStatus, PlanDelta, RoundReport,
     SharedVariables,
 };
 use mesh_ros::interfaces::cosmosmesh_msgs::srv::{GetAuditEntries, GetPlan, Step};
@@ -30,6 +30,7 @@ pub(super) struct LocalPlane {
     about: About,
     status: Publisher<AssetStatus>,
     links: Publisher<LinkStatus>,
+    command: Publisher<msg::CommandSchedule>,
     plan: Publisher<PlanDelta>,
     certificate: Publisher<Certificate>,
     audit: Publisher<AuditRecord>,
@@ -50,6 +51,7 @@ impl LocalPlane {
             Ok(Self {
                 about,
                 status: node.publisher("status", Qos::PLAN)?,
+                command: node.publisher("command", Qos::PLAN)?,
                 links: node.publisher("links", Qos::reliable(10).kept())?,
                 plan: node.publisher("plan", Qos::PLAN)?,
                 certificate: node.publisher("certificate", Qos::PLAN)?,
@@ -94,6 +96,9 @@ impl LocalPlane {
                 self.show_said(now, &signed);
             }
         }
+        for schedule in &answer.commands {
+            publish(&self.command, &self.commanded(now, schedule));
+        }
         let mut has_adopted = false;
         for event in &answer.events {
             has_adopted |= matches!(event, Event::Adopted(_) | Event::Certified { .. });
@@ -111,6 +116,18 @@ impl LocalPlane {
     pub(super) fn garbage(&self) -> u64 {
         let counts = self.node.counters();
         counts.dropped() + counts.requests_refused
+    }
+
+    fn commanded(&self, now: MissionTime, schedule: &CommandSchedule) -> msg::CommandSchedule {
+        let steps: Vec<_> = schedule.setpoints.iter().map(setpoints).collect();
+        msg::CommandSchedule {
+            stamp: now.into(),
+            asset: self.about.asset.to_string(),
+            domain: self.about.domain.to_owned(),
+            window: (&schedule.window).into(),
+            setpoints: steps.first().into_iter().flatten().map(|(name, _)| name.clone()).collect(),
+            values: steps.iter().flatten().map(|(_, value)| *value).collect(),
+        }
     }
 
     fn show_said(&self, now: MissionTime, signed: &SignedEnvelope) {
@@ -212,6 +229,31 @@ fn stores(state: &AssetState) -> (f64, f64) {
         Some(Telemetry::Habitat(habitat)) => (habitat.soc_kwh.value(), f64::NAN),
         Some(Telemetry::Rover(rover)) => (rover.soc_kwh.value(), rover.buffer_gbit.value()),
         Some(Telemetry::Satellite(satellite)) => (satellite.soc_kwh.value(), satellite.buffer_gbit.value()),
+    }
+}
+
+/// The setpoints of one step, each with its name; a satellite's grants are named after who gets them.
+fn setpoints(setpoint: &Setpoint) -> Vec<(String, f64)> {
+    let named =
+        |values: &[(&str, Real)]| values.iter().map(|(name, value)| ((*name).to_owned(), value.value())).collect();
+    match setpoint {
+        Setpoint::Habitat(habitat) => named(&[
+            ("isru_kw", habitat.isru_kw),
+            ("supply_kw", habitat.supply_kw),
+            ("uplink_gbit_h", habitat.uplink_gbit_h),
+        ]),
+        Setpoint::Rover(rover) => named(&[
+            ("charge_kw", rover.charge_kw),
+            ("survey", rover.survey),
+            ("drive_km_h", rover.drive_km_h),
+            ("transmit_gbit_h", rover.transmit_gbit_h),
+        ]),
+        Setpoint::Satellite(satellite) => {
+            let grants = satellite.relay_gbit_h.iter();
+            let mut all: Vec<_> = grants.map(|(sink, value)| (format!("relay_{sink}_gbit_h"), value.value())).collect();
+            all.push(("downlink_gbit_h".to_owned(), satellite.downlink_gbit_h.value()));
+            all
+        }
     }
 }
 

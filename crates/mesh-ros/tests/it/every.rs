@@ -23,6 +23,7 @@ pub fn every_message(check: &mut impl Check) {
     check.check::<cosmosmesh_msgs::msg::AuditRecord>();
     check.check::<cosmosmesh_msgs::msg::Certificate>();
     check.check::<cosmosmesh_msgs::msg::CertifiedDelta>();
+    check.check::<cosmosmesh_msgs::msg::CommandSchedule>();
     check.check::<cosmosmesh_msgs::msg::DualVariables>();
     check.check::<cosmosmesh_msgs::msg::Edge>();
     check.check::<cosmosmesh_msgs::msg::EdgeAgreement>();
