@@ -46,7 +46,7 @@ impl FlownMission {
         flown: &Flown,
     ) -> Result<Self, Failure> {
         let interrupted = flown.outcome.interrupted;
-        let audit = audit::verify(run, fleet.file(), Claim::Flown(&flown))?;
+        let audit = audit::verify(run, fleet.file(), Claim::Flown(flown))?;
         let central = if interrupted { None } else { central(scenario, seed) };
         let unplanned = unplanned(scenario, seed, flown)?;
         let evidence = Evidence { scenario, seed, flown, audit: &audit, central, unplanned };

@@ -2,9 +2,13 @@
 //!
 //! `tests/kill_trials.sh` runs more of them and prints the table that stands in docs/benchmarks.md.
 
+#[cfg(test)]
 mod bad_input;
+#[cfg(test)]
 mod flight;
+#[cfg(test)]
 mod local_plane;
+mod realtime;
 
 use flight::{Flight, Folder, Victim};
 use std::hash::{BuildHasher, RandomState};
