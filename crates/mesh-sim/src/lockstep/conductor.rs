@@ -201,7 +201,8 @@ impl<'a> Conductor<'a> {
         self.assets.get(member).is_some_and(|place| place.is_present)
     }
 
-    /// Goes on to the next time at which anything is due, on the grid of ticks.
+    /// Goes on to the next time at which anything is due, on the grid of ticks; by one tick while somebody has not
+    /// answered, for nobody knows yet what that leads to.
     pub fn advance(&mut self) {
         let timing = &self.scenario.timing;
         let (tick, step, lead) = (u64::from(timing.tick_s), u64::from(timing.step_s), u64::from(timing.lead_s));
@@ -212,7 +213,8 @@ impl<'a> Conductor<'a> {
         let link = self.links.next_change(self.now);
         let cuts = self.partitions.iter().flat_map(|partition| [partition.from, partition.until]);
         let cut = cuts.filter(|time| *time > self.now).min();
-        let due = [Some(sensors), asked, delivery, link, cut].into_iter().flatten().min().unwrap_or(sensors);
+        let unknown = (!self.is_settled()).then_some(self.now);
+        let due = [Some(sensors), asked, delivery, link, cut, unknown].into_iter().flatten().min().unwrap_or(sensors);
         let ticks = due.as_ns().div_ceil(tick * 1_000_000_000);
         self.now = MissionTime::from_s(ticks * tick).max(self.now.plus_s(tick)).min(self.end);
     }

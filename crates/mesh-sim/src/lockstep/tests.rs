@@ -1,6 +1,6 @@
 //! A fleet in lock-step with seats that break off, forget and lose what is on the way; it must fly the same mission.
 
-use super::{Conductor, Past, Seat, Sent, Shell, Stepped};
+use super::{Answer, Conductor, Past, Seat, Sent, Shell, Stepped};
 use crate::almanac::Almanac;
 use crate::fleet::{asset_seed, settings, state_hash};
 use crate::rehearsal::{Rehearsal, rehearse};
@@ -149,6 +149,23 @@ fn four_hours() -> Scenario {
     let mut scenario = Scenario::lunar_base();
     scenario.timing.duration_s = 4 * 3600;
     scenario
+}
+
+#[test]
+fn a_clock_that_waits_for_nobody_passes_no_tick_over_before_it_has_the_answers() {
+    let scenario = four_hours();
+    let almanac = Almanac::new(&scenario);
+    let mut conductor = Conductor::new(&scenario, &almanac, 1).without_waiting();
+    let granted: Vec<AssetId> = conductor.begin().grants.into_iter().map(|(member, _)| member).collect();
+    for (answered, member) in granted.iter().enumerate() {
+        conductor.advance();
+        assert_eq!(conductor.now(), MissionTime::from_s(answered as u64 + 1), "{member} may want the next tick");
+        conductor.begin();
+        conductor.answered(member, Answer::nothing(MissionTime::ZERO, None));
+    }
+    conductor.advance();
+    let (reached, all) = (conductor.now(), MissionTime::from_s(granted.len() as u64 + 1));
+    assert!(reached > all, "nobody wants anything, and yet it is only {reached}");
 }
 
 #[test]
