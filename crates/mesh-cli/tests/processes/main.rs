@@ -8,6 +8,7 @@ mod bad_input;
 mod flight;
 #[cfg(test)]
 mod local_plane;
+mod realtime;
 
 use flight::{Flight, Folder, Victim};
 use std::hash::{BuildHasher, RandomState};
