@@ -88,7 +88,7 @@ fn failed(file: &str, why: &io::Error) -> DiskError {
     match why.kind() {
         ErrorKind::NotFound => DiskError::Missing { file },
         ErrorKind::PermissionDenied => DiskError::Denied { file },
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => DiskError::Full { file },
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => DiskError::Full { file },
         _ => DiskError::Failed { file, why: why.to_string() },
     }
 }

@@ -1,6 +1,7 @@
 //! What can go wrong in the shell: the disk refuses, a folder is not what it should be, a file is damaged.
 
 use mesh_model::AssetId;
+use mesh_sync::{DiskError, LogError};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -122,6 +123,9 @@ pub enum Fault {
     /// A run folder exists already.
     #[error("the folder exists and is not empty; nothing in it was touched")]
     NotEmpty,
+    /// A member was started for a mission that has its report already.
+    #[error("this mission is over; nothing in its folder was touched")]
+    MissionOver,
     /// A folder with other things in it was given as fleet folder.
     #[error("the folder has no fleet.toml, yet holds {found:?}")]
     NotAFleet {
@@ -209,6 +213,12 @@ pub enum Fault {
         /// What is wrong.
         why: String,
     },
+    /// A signed log is not what its author wrote.
+    #[error("{why}")]
+    DamagedLog {
+        /// Where, and what is wrong.
+        why: String,
+    },
     /// Written by a version of the format that this program does not know.
     #[error("format version {found}, this program knows {expected}")]
     OtherVersion {
@@ -231,6 +241,20 @@ impl NodeError {
         Self::Unfit { path: path.to_owned(), fault }
     }
 
+    /// The signed log at `path` cannot be read or written.
+    pub(crate) fn of_log(path: &Path, why: LogError) -> Self {
+        let kind = match &why {
+            LogError::Damaged { damage, .. } => {
+                return Self::unfit(path, Fault::DamagedLog { why: damage.to_string() });
+            }
+            LogError::Disk(DiskError::Full { .. }) => io::ErrorKind::StorageFull,
+            LogError::Disk(DiskError::Denied { .. }) => io::ErrorKind::PermissionDenied,
+            LogError::Disk(DiskError::Missing { .. }) => io::ErrorKind::NotFound,
+            _ => io::ErrorKind::Other,
+        };
+        Self::refused("write", path)(io::Error::new(kind, why))
+    }
+
     /// What a person can do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
@@ -241,7 +265,7 @@ impl NodeError {
                 Some("leave --ros-port away for a free one, or end what listens there".to_owned())
             }
             Self::LocalPlane { source: mesh_ros::RosError::NoRouter { .. } } => {
-                Some("the run that began this mission has ended: begin a new one, and name this member with --external".to_owned())
+                Some(format!("the run that began this mission has ended: {BEGIN_ANOTHER}"))
             }
             Self::LocalPlane { .. } => None,
             Self::ProcessFailed { .. } => Some("its file under trace/ in the run folder says more".to_owned()),
@@ -269,6 +293,9 @@ fn refusal_hint(kind: io::ErrorKind, action: &str) -> Option<&'static str> {
         ErrorKind::PermissionDenied if action == "read" => "check who may read it",
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             "check who may write there, or name another folder"
+        }
+        ErrorKind::FileTooLarge => {
+            "raise the limit on the length of files (ulimit -f), or name a folder on another disk"
         }
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space, or name a folder on another disk",
         ErrorKind::AlreadyExists => "something that is no folder has this name; name another",
@@ -307,6 +334,7 @@ impl Fault {
                 "renew the certificates on the machine that made this fleet, and copy ca/ca.pem and tls/ from there".to_owned()
             }
             Self::Missing { .. } => "name the folder that `cosmosmesh run` wrote".to_owned(),
+            Self::MissionOver => BEGIN_ANOTHER.to_owned(),
             Self::NotAMember { .. } => "name one of the assets in fleet.toml".to_owned(),
             Self::NotYetValid { .. } => "set the clock of this machine, or let a run renew it: `cosmosmesh run` does so".to_owned(),
             Self::Expired { .. } | Self::ForeignIssuer { .. } | Self::OtherSubject { .. } | Self::OtherKeyThanCertified => {
@@ -328,6 +356,11 @@ impl Fault {
             Self::DamagedRecord { .. } => {
                 "the recording was cut off or altered after it was written; nothing in it can be relied upon".to_owned()
             }
+            Self::DamagedLog { .. } => {
+                "restore the log from a copy: who goes on from a damaged one would contradict what it signed. \
+                 `cosmosmesh audit verify` says what is left of it"
+                    .to_owned()
+            }
             Self::OtherVersion { .. } => "use the version of cosmosmesh that wrote it".to_owned(),
             Self::NotText { .. } => "save it as UTF-8".to_owned(),
             Self::TooLong { .. } => "name the right file: this cannot be one".to_owned(),
@@ -340,6 +373,7 @@ impl Fault {
     }
 }
 
+const BEGIN_ANOTHER: &str = "begin a new one with `cosmosmesh run`, and name this member with --external";
 /// What a run without a report lacks.
 pub(crate) const MISSING_REPORT: &str = "report of this run";
 /// What is missing when a fleet has no mission.

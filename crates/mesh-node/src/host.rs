@@ -11,10 +11,8 @@ use mesh_asset::{Event, Input, Settings};
 use mesh_model::{AssetId, Canonical, Hash, MissionTime, SignedEnvelope};
 use mesh_sim::fleet::{FleetEvent, Host, asset_seed};
 use mesh_sim::lockstep::Shell;
-use mesh_sync::{LogError, LogStore};
+use mesh_sync::LogStore;
 use std::collections::BTreeMap;
-use std::io;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// Watches a flight, and may end it.
@@ -77,7 +75,7 @@ impl<'a> NodeHost<'a> {
             };
             let recording = RecordingWriter::create(&run.recording(asset), &heading, &settings.encode())?;
             let opened = LogStore::open(FileDisk::new(&run.logs()), &log_name(asset));
-            let log = opened.map_err(|why| cannot_log(run.log(asset), why))?.store;
+            let log = opened.map_err(|why| NodeError::of_log(&run.log(asset), why))?.store;
             stores.insert(asset.clone(), Store { log, recording });
         }
         Ok(Self { fleet, run, observer, stores, ticks: 0, began: Instant::now(), first_plan: None })
@@ -122,7 +120,7 @@ impl Shell for NodeHost<'_> {
 
     fn persist(&mut self, asset: &AssetId, entry: &SignedEnvelope) -> Result<(), NodeError> {
         let path = self.run.log(asset);
-        self.store(asset).log.append(entry).map_err(|why| cannot_log(path, why))
+        self.store(asset).log.append(entry).map_err(|why| NodeError::of_log(&path, why))
     }
 
     fn record(&mut self, asset: &AssetId, now: MissionTime, input: &Input) -> Result<(), NodeError> {
@@ -166,10 +164,6 @@ fn peak_in(status: &str) -> Option<u64> {
 
 fn log_name(asset: &AssetId) -> String {
     format!("{asset}.log")
-}
-
-fn cannot_log(path: PathBuf, why: LogError) -> NodeError {
-    NodeError::Refused { action: "write", path, source: io::Error::other(why) }
 }
 
 #[cfg(test)]

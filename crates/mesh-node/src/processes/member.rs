@@ -52,6 +52,10 @@ pub fn fly_member(options: &MemberOptions, listen: impl FnOnce(End)) -> Result<(
     let me = me.ok_or_else(|| NodeError::unfit(path, Fault::NotAMember { asset: asset.clone() }))?;
     let settings = mission.settings(path, asset)?;
     let run = RunFolder::open(&mission.run)?;
+    // To take a recording up again is to write it anew, which one whose hash is in a report would not survive.
+    if run.report().try_exists().map_err(NodeError::refused("read", &run.report()))? {
+        return Err(NodeError::unfit(run.path(), Fault::MissionOver));
+    }
     let key = folder.key(asset).expect("the folder was opened for this member");
     let inbox = Inbox::new(mission.ticket);
     let slot = inbox.slot();
@@ -59,6 +63,8 @@ pub fn fly_member(options: &MemberOptions, listen: impl FnOnce(End)) -> Result<(
 
     // The others are looked for while the recording is executed.
     let mesh = open_mesh(&folder, mission, asset, me, &inbox)?;
+    // A mission that nobody flies any more has no router; then nothing of it is touched.
+    let backend = connect(mission)?;
     let began = Instant::now();
     let TakenUp { mut shell, past, incarnation } = MemberShell::take_up(&run, &settings, mission.seed, key)?;
     let inputs = past.len();
@@ -74,7 +80,7 @@ pub fn fly_member(options: &MemberOptions, listen: impl FnOnce(End)) -> Result<(
     if let Err(absent) = mesh.wait_connected(&neighbours, MEETING_MAX) {
         tracing::info!(?absent, "begins without all neighbours");
     }
-    let local = open_local(mission, about, &inbox)?;
+    let local = LocalPlane::open(backend, about, &inbox.slot())?;
     let mut member = Member { seat, shell, mesh, local, incarnation, pending: None };
     member.serve(&inbox)?;
     member.shell.finish();
@@ -118,11 +124,10 @@ fn open_mesh(
     MeshPlane::open(settings, move |parcel| slot.parcel(parcel))
 }
 
-fn open_local(mission: &MissionFile, about: About, inbox: &Inbox) -> Result<LocalPlane, NodeError> {
+fn connect(mission: &MissionFile) -> Result<Arc<ZenohBackend>, NodeError> {
     let settings =
         rmw_zenoh::Settings { router: mission.router.clone(), domain: mission.domain, connect_timeout: CONNECT_MAX };
-    let backend = ZenohBackend::connect(&settings).map_err(|source| NodeError::LocalPlane { source })?;
-    LocalPlane::open(backend, about, &inbox.slot())
+    ZenohBackend::connect(&settings).map_err(|source| NodeError::LocalPlane { source })
 }
 
 /// What kind of vehicle it has; empty for none.

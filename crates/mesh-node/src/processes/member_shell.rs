@@ -10,9 +10,8 @@ use mesh_identity::SecretKey;
 use mesh_model::{AssetId, Canonical, MissionTime, SignedEnvelope};
 use mesh_sim::fleet::asset_seed;
 use mesh_sim::lockstep::{Past, Shell};
-use mesh_sync::{LogError, LogStore};
+use mesh_sync::LogStore;
 use std::collections::VecDeque;
-use std::io;
 use std::path::{Path, PathBuf};
 
 /// Key, log and recording of one member.
@@ -57,7 +56,7 @@ impl<'a> MemberShell<'a> {
         let past = decoded(&path, &resumed.inputs)?;
         let log_path = run.log(asset);
         let opened = LogStore::open(FileDisk::new(&run.logs()), &format!("{asset}.log"));
-        let opened = opened.map_err(|why| cannot_log(&log_path, why))?;
+        let opened = opened.map_err(|why| NodeError::of_log(&log_path, why))?;
         let told = past.iter().filter(|(_, input)| matches!(input, Input::Persisted { .. })).count();
         if opened.entries.len() < told {
             let why = format!("it has {} entries, of which {told} were acknowledged", opened.entries.len());
@@ -110,7 +109,7 @@ impl Shell for MemberShell<'_> {
         // What made the asset log this must not be forgotten before the entry is.
         self.flush();
         match self.ahead.pop_front() {
-            None => self.log.append(entry).map_err(|why| cannot_log(&self.log_path, why))?,
+            None => self.log.append(entry).map_err(|why| NodeError::of_log(&self.log_path, why))?,
             Some(there) if there == *entry => {}
             Some(_) => {
                 let why = "its last entry is not the one that the recording leads to".to_owned();
@@ -137,8 +136,4 @@ fn decoded(path: &Path, inputs: &[RecordedInput]) -> Result<Past, NodeError> {
         Ok((input.now, Input::decode(&input.bytes).map_err(why).map_err(malformed)?))
     };
     inputs.iter().map(decode).collect()
-}
-
-fn cannot_log(path: &Path, why: LogError) -> NodeError {
-    NodeError::Refused { action: "write", path: path.to_owned(), source: io::Error::other(why) }
 }
