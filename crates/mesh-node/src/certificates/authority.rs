@@ -131,7 +131,7 @@ fn named(name: &str) -> DistinguishedName {
     names
 }
 
-fn private_path(fleet: &Path) -> PathBuf {
+pub(super) fn private_path(fleet: &Path) -> PathBuf {
     fleet.join(AUTHORITY_NAME).join("ca.key")
 }
 

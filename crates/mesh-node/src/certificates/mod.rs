@@ -89,6 +89,12 @@ pub(crate) fn create_authority(path: &Path, fleet: &mesh_model::FleetId) -> Resu
     authority::open_or_create(path, fleet, SystemTime::now().into()).map(|_| ())
 }
 
+/// Whether the authority's private key, if it is here at all, is its owner's alone. Runs that renew nothing never read it.
+pub(crate) fn check_authority_key(path: &Path) -> Result<(), NodeError> {
+    let key = authority::private_path(path);
+    if fleet_folder::file_exists(&key)? { fleet_folder::check_private(&key, 0o600) } else { Ok(()) }
+}
+
 /// Who gets a certificate, and the host under which others dial it.
 fn certified(file: &FleetFile) -> impl Iterator<Item = (&AssetId, Option<&str>)> {
     let members = file.members.iter().map(|(asset, member)| (asset, Some(member.endpoint.host())));

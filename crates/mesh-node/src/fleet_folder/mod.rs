@@ -39,6 +39,7 @@ impl FleetFolder {
         }
         let file = FleetFile::read(path)?;
         file.check_serves(path, name, members)?;
+        certificates::check_authority_key(path)?;
         let keys = read_keys(path, &file, file.members.keys())?;
         Ok(Self { path: path.to_owned(), file, keys })
     }
@@ -50,6 +51,7 @@ impl FleetFolder {
         if !file.members.contains_key(asset) {
             return Err(NodeError::unfit(path, Fault::NotAMember { asset: asset.clone() }));
         }
+        certificates::check_authority_key(path)?;
         let keys = read_keys(path, &file, [asset])?;
         let folder = Self { path: path.to_owned(), file, keys };
         folder.identity(asset, SystemTime::now())?;

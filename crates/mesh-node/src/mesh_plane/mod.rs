@@ -58,7 +58,9 @@ impl MeshPlane {
         check_one_thread()?;
         let config = settings.config()?;
         check_free(&settings)?;
-        let session = zenoh::open(config).wait().map_err(refused)?;
+        // Somebody else may have begun to listen in between: then that is what is wrong.
+        let opened = zenoh::open(config).wait();
+        let session = opened.map_err(|why| check_free(&settings).err().unwrap_or_else(|| refused(why)))?;
         let address = Address { fleet: settings.fleet, me: settings.me };
         let (tally, presence) = (Arc::new(Tally::default()), Arc::new(Presence::default()));
         let deliver = Arc::new(deliver);
