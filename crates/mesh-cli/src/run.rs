@@ -180,12 +180,13 @@ fn assets(report: &Report) -> Table {
 }
 
 fn processes(report: &Report) -> Table {
-    let mut table = Table::new(&["process", "memory at most", "bytes sent", "restarts", ""], 1..4);
+    let mut table = Table::new(&["process", "memory at most", "bytes sent", "dropped", "restarts", ""], 1..5);
     for process in &report.processes {
         table.row([
             process.name.clone(),
             wording::mebibytes(process.rss_bytes),
             process.bytes_sent.to_string(),
+            process.dropped.to_string(),
             process.restarts.to_string(),
             if process.lost { "LOST" } else { "" }.to_owned(),
         ]);

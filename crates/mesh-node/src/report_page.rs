@@ -144,14 +144,15 @@ fn processes(report: &Report, html: &mut String) {
     let rows = report.processes.iter().map(|process| {
         let (class, fate) = if process.lost { ("bad", "given up for a while, or to the end") } else { ("good", "no") };
         format!(
-            "<td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"{class}\">{fate}</td>",
+            "<td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td><td class=\"{class}\">{fate}</td>",
             escaped(&process.name),
             mebibytes(process.rss_bytes),
             grouped(process.bytes_sent),
+            grouped(process.dropped),
             process.restarts,
         )
     });
-    table(&["process", "memory at most|n", "bytes sent|n", "restarts|n", "lost"], rows.map(plain), html);
+    table(&["process", "memory at most|n", "bytes sent|n", "dropped|n", "restarts|n", "lost"], rows.map(plain), html);
     html.push_str("</section>\n");
 }
 

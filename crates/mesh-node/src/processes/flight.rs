@@ -112,7 +112,7 @@ impl ProcessFlight<'_> {
             has_begun: false,
             over: None,
             lost: BTreeSet::new(),
-            bytes_sent: BTreeMap::new(),
+            counted: BTreeMap::new(),
             broken_off: None,
         };
         watch.start(&mission, &news)?;
@@ -190,8 +190,15 @@ struct Watch<'a> {
     over: Option<Over>,
     /// Members that the mission had to go on without for a while.
     lost: BTreeSet<AssetId>,
-    bytes_sent: BTreeMap<AssetId, u64>,
+    /// What each member counted, all its processes together.
+    counted: BTreeMap<AssetId, Counted>,
     broken_off: Option<String>,
+}
+
+#[derive(Default)]
+struct Counted {
+    bytes_sent: u64,
+    dropped: u64,
 }
 
 struct Over {
@@ -287,8 +294,10 @@ impl Watch<'_> {
                 self.lost.insert(asset);
             }
             News::Found(now, asset) => self.observer.process(&ProcessEvent::Found(now, &asset)),
-            News::Figures(asset, Figures { bytes_sent, .. }) => {
-                *self.bytes_sent.entry(asset).or_default() += bytes_sent;
+            News::Figures(asset, Figures { bytes_sent, garbage, .. }) => {
+                let counted = self.counted.entry(asset).or_default();
+                counted.bytes_sent += bytes_sent;
+                counted.dropped += garbage;
             }
             News::Over { world, .. } => self.over = Some(Over { world }),
         }
@@ -326,7 +335,7 @@ impl Watch<'_> {
     /// What came of it, by the files.
     fn finish(self) -> Result<ProcessRun, NodeError> {
         let wall_s = self.began.elapsed().as_secs_f64();
-        let Self { flight, supervisor, lost, bytes_sent, first_plan, .. } = self;
+        let Self { flight, supervisor, lost, counted, first_plan, .. } = self;
         let mut reconstructed = reconstruct(flight.run, flight.scenario, flight.seed)?;
         if let Some(over) = self.over
             && over.world != Hash::of(&reconstructed.outcome.world.state_bytes())
@@ -337,7 +346,8 @@ impl Watch<'_> {
         let figures = |asset: &AssetId| ProcessFigures {
             name: asset.to_string(),
             rss_bytes: supervisor.peak_memory(asset.as_str()),
-            bytes_sent: bytes_sent.get(asset).copied().unwrap_or(0),
+            bytes_sent: counted.get(asset).map_or(0, |counted| counted.bytes_sent),
+            dropped: counted.get(asset).map_or(0, |counted| counted.dropped),
             restarts: restarts.get(asset).copied().unwrap_or(0),
             lost: lost.contains(asset),
         };
@@ -346,6 +356,7 @@ impl Watch<'_> {
             name: SIMULATOR.to_owned(),
             rss_bytes: supervisor.peak_memory(SIMULATOR),
             bytes_sent: 0,
+            dropped: 0,
             restarts: 0,
             lost: self.broken_off.is_some(),
         });

@@ -161,6 +161,9 @@ pub struct ProcessFigures {
     pub rss_bytes: u64,
     /// Bytes that it handed to its links; 0 for the simulator, which has none.
     pub bytes_sent: u64,
+    /// Messages and requests on both planes that it dropped: they were none, or not for it to hear; 0 for the simulator.
+    #[serde(default)]
+    pub dropped: u64,
     /// How often it was started again.
     pub restarts: u32,
     /// Whether the fleet had to go on without it for a while, or to the end.

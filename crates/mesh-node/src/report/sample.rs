@@ -82,6 +82,7 @@ pub(crate) fn report() -> Report {
             name: "rover".to_owned(),
             rss_bytes: 20 << 20,
             bytes_sent: 1_234_567,
+            dropped: 0,
             restarts: 1,
             lost: false,
         }],

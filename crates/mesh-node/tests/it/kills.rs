@@ -412,6 +412,7 @@ fn flown(run: &RunFolder, scenario: &Scenario, lost: &str) -> Flown {
         name: name.to_owned(),
         rss_bytes,
         bytes_sent,
+        dropped: 0,
         restarts,
         lost: name == lost,
     };
