@@ -354,7 +354,11 @@ impl Auditor {
             }
         }
         let gaps = logs.values().flat_map(certificates).map(|(_, certificate)| certificate.gap.value());
-        if logs.len() == contract.members.len() && gaps.fold(0.0, f64::max) != report.plan.certified_gap {
+        let (found, told) = (gaps.fold(0.0, f64::max), report.plan.certified_gap);
+        // Where a recording broke off, the report knows nothing of what was certified after that.
+        let is_partial = report.recordings.iter().any(|own| own.broken.is_some());
+        let is_other = if is_partial { told > found } else { told != found };
+        if logs.len() == contract.members.len() && is_other {
             self.find(FILE, None, "its certified gap is not the largest that the certificates give");
         }
     }
