@@ -72,7 +72,7 @@ impl Place {
     /// Makes the fleet without flying, certificates and all.
     fn make_fleet(&self) -> FleetFolder {
         let folder = self.open_fleet();
-        folder.renew(std::time::SystemTime::now(), 0).expect("issues");
+        folder.renew(std::time::SystemTime::now(), GAP_S).expect("issues");
         folder
     }
 
@@ -195,6 +195,14 @@ fn ended(mut child: Child, limit: Duration) -> Said {
     Said { code: status.code(), stdout: text(stdout), stderr: text(stderr), took }
 }
 
+fn until_it_has_logged(flight: &Flight, name: &str) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while fs::metadata(flight.run().join(format!("logs/{name}.log"))).map_or(0, |file| file.len()) < 2000 {
+        assert!(Instant::now() < deadline, "{name} logs nothing");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 fn asset(name: &str) -> AssetId {
     AssetId::new(name).expect("a good name")
 }
@@ -206,6 +214,8 @@ fn copy(from: &Path, to: &Path) {
 }
 
 const MEMBERS: [&str; 4] = ["habitat", "planner", "rover", "satellite"];
+/// What the links of the scenario stay away at most: certificates live for three times that.
+const GAP_S: u64 = 6 * 3600;
 /// No command takes this long on the short mission, on a machine that is busy with other things.
 const ENDS_MAX: Duration = Duration::from_secs(60);
 /// What cannot work is refused soon.

@@ -1,8 +1,8 @@
 //! A member that somebody starts by hand: what its folder, its mission and its files may not be.
 
 use super::refused::{foreign, spoiled_at};
-use super::{Place, asset, ended, said};
-use crate::flight::{Ended, Flight};
+use super::{Place, asset, ended, said, until_it_has_logged};
+use crate::flight::Ended;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -152,14 +152,6 @@ fn is_told(flown: &Ended, file: &str) {
     } else {
         assert_eq!(flown.report["audit"]["verified"], false, "{}", flown.stderr);
         assert_ne!(flown.said("audit").0, Some(0));
-    }
-}
-
-fn until_it_has_logged(flight: &Flight, name: &str) {
-    let deadline = std::time::Instant::now() + Duration::from_secs(30);
-    while fs::metadata(flight.run().join(format!("logs/{name}.log"))).map_or(0, |file| file.len()) < 2000 {
-        assert!(std::time::Instant::now() < deadline, "{name} logs nothing");
-        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Processes that are asked to end, stand still, or are started twice.
 
-use super::{Place, ended};
+use super::{Place, ended, until_it_has_logged};
 use crate::flight::signal;
 use std::process::Stdio;
 use std::time::Duration;
@@ -46,8 +46,9 @@ fn a_second_interrupt_ends_at_once_and_leaves_nobody() {
 
 #[test]
 fn a_member_that_stands_still_for_good_is_gone_on_without() {
-    let place = Place::new();
+    let place = Place::with_hours(8);
     let flight = place.begin("still", &[]);
+    until_it_has_logged(&flight, "rover");
     signal("-STOP", flight.pid_of("rover"));
     let ended = flight.ended();
     // What the scenario asserts of the rover need not hold.
@@ -68,6 +69,7 @@ fn a_member_that_stands_still_for_good_is_gone_on_without() {
 fn a_second_process_for_a_member_is_refused_and_the_first_unharmed() {
     let place = Place::with_hours(8);
     let flight = place.begin("twins", &[]);
+    until_it_has_logged(&flight, "rover");
     for _ in 0..3 {
         let mut second = place.node("rover", &place.fleet(), None);
         second.stdout(Stdio::piped()).stderr(Stdio::piped());
