@@ -7,7 +7,7 @@ use super::couplings::{junctions, links, report_unheard_assets, report_unlinked_
 use super::diagnostic::{Diagnostic, Problems, quoted};
 use super::model::{Disturbances, Limits, Planner, Scenario, Sky, Timing};
 use super::quantity::{ANGLE, ANGULAR_RATE, Bounds};
-use super::roster::Roster;
+use super::roster::{Roster, report_reserved};
 use super::table::{At, Table, duration};
 use super::vehicles::assets;
 use mesh_model::{AssetId, FleetId};
@@ -191,6 +191,7 @@ fn planner(table: &mut Table<'_>, roster: &mut Roster) -> Option<At<Planner>> {
     let at = table.text("at", "the id of an asset");
     let at = at.and_then(|at| roster.asset(&at, table.problems()));
     let id = id?;
+    report_reserved(&id, table.problems());
     if roster.assets.contains_key(&id.value) {
         let message = format!("duplicate id {}: an asset has it too", quoted(id.value.as_str()));
         let hint = Some("the planner is a member of its own, placed at an asset by `at`".to_owned());

@@ -55,6 +55,17 @@ impl Kind {
     pub const ALL: [Self; 3] = [Self::Habitat, Self::Rover, Self::Satellite];
 }
 
+/// Reports a name that the processes of a mission need for themselves.
+pub(super) fn report_reserved(id: &At<AssetId>, problems: &Problems) {
+    if RESERVED.contains(&id.value.as_str()) {
+        let message = format!("the id `{}` is taken by a process of every mission", id.value);
+        problems.error(id.span.clone(), message, "another id", None);
+    }
+}
+
+/// A mission's own processes, whose traces and figures stand beside those of the members.
+const RESERVED: [&str; 2] = ["run", "simulator"];
+
 impl Roster {
     /// Takes `name` for an asset of the mission; reports it if there is none.
     pub fn asset(&self, name: &At<&str>, problems: &Problems) -> Option<AssetId> {

@@ -8,7 +8,7 @@ use super::quantity::{
     ANGLE, Bounds, DATA, DATA_RATE, ENERGY, ENERGY_PER_DATA, ENERGY_PER_DISTANCE, HEIGHT, MAGNITUDE_MAX, NOT_NEGATIVE,
     POSITIVE, POWER, SPEED, TIME, VALUE_PER_DATA, VALUE_PER_DISTANCE, VALUE_PER_ENERGY,
 };
-use super::roster::{Entry, Kind, Roster};
+use super::roster::{Entry, Kind, Roster, report_reserved};
 use super::table::{At, Raw, Table};
 use crate::almanac::{MOON_RADIUS_KM, semi_major_km};
 use mesh_adapters::{Battery, HabitatSettings, RoverSettings, SatelliteSettings};
@@ -55,6 +55,7 @@ fn asset<'t>(
     let id = table.name("id", AssetId::new);
     if let Some(id) = &id {
         table.rename(format!("the asset `{}`", id.value));
+        report_reserved(id, table.problems());
         if roster.assets.contains_key(&id.value) {
             let message = format!("duplicate id `{}`: another asset has it too", id.value);
             table.problems().error(id.span.clone(), message, "an id of its own", None);
