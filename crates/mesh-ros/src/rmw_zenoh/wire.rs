@@ -4,7 +4,7 @@ use crate::backend::Endpoint;
 use crate::graph::{Entity, Role};
 use crate::name::NodeName;
 use crate::qos::{Durability, History, Qos, Reliability};
-use mesh_model::Hash;
+use xxhash_rust::xxh3::xxh3_128;
 
 /// What goes with every message, request and answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,12 +82,10 @@ pub fn entity(token: &str) -> Option<Entity> {
     Some(Entity { role: *role, node, name, dds_type, type_hash, qos })
 }
 
-/// Names a publisher or client in attachments. It only has to differ from all others and to stay the same, as the token
-/// does.
+/// Names a publisher or client in attachments: XXH3 of its token, which everybody who sees the token can compute. So a
+/// message leads back to its publisher in the graph. The lower half comes first, each with its lowest byte first.
 pub fn gid(token: &str) -> [u8; GID_LENGTH] {
-    let mut gid = [0; GID_LENGTH];
-    gid.copy_from_slice(&Hash::of(token.as_bytes()).as_bytes()[..GID_LENGTH]);
-    gid
+    xxh3_128(token.as_bytes()).to_le_bytes()
 }
 
 fn described(role: Role, node: &NodeName) -> String {
@@ -172,6 +170,9 @@ mod tests {
             let node = "%/%base%north/rover";
             assert_eq!(token, format!("@ros2_lv/5/a1/3/9/MP/{node}/%base%clock/{clock}/::,7:,:,:,,"));
             assert_eq!(node_token(5, "a1", 3, endpoint.node), format!("@ros2_lv/5/a1/3/3/NN/{node}"));
+            // By the xxhash of Python: lower half first, lowest byte first.
+            let expected = 0x3de2_fbb6_9913_e4bb_621b_d2bc_4a36_dfbb_u128.to_be_bytes();
+            assert_eq!(gid(&token), expected);
         });
         let root = NodeName::new("/", "talker").expect("a name");
         assert_eq!(node_token(0, "a1", 0, &root), "@ros2_lv/0/a1/0/0/NN/%/%/talker");
