@@ -62,6 +62,11 @@ impl<'a> MemberShell<'a> {
             let why = format!("it has {} entries, of which {told} were acknowledged", opened.entries.len());
             return Err(NodeError::unfit(&log_path, Fault::Malformed { expected: "the whole log", why }));
         }
+        // The recording is safe before an entry is written, so at most the last one can be ahead of it.
+        if opened.entries.len() > told + 1 {
+            let why = format!("the log has {} entries, and the recording leads to {told}", opened.entries.len());
+            return Err(NodeError::unfit(&path, Fault::Malformed { expected: "the whole recording", why }));
+        }
         let shell = Self {
             key,
             log: opened.store,

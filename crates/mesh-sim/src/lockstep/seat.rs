@@ -1,7 +1,7 @@
 //! One asset in lock-step: its inputs in order, its side of the link model, and what it sent for as long as that may be
 //! asked for again.
 //!
-//! A seat can be taken up where it was left: [`Seat::resume`] gives the asset its recorded inputs again. An asset is a
+//! A seat can be taken up where it was left: [`Seat::take_up`] gives the asset its recorded inputs again. An asset is a
 //! function of those, so it stands where it stood, with what it sent at hand; and a tick that was broken off is finished
 //! when it is granted again.
 
