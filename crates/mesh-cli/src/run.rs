@@ -12,10 +12,9 @@ use crate::threads;
 use mesh_model::AssetId;
 use mesh_node::processes::{Pace, ProcessFlight, ProcessRun};
 use mesh_node::report::{PlanFigures, Status};
-use mesh_node::{FleetFolder, NodeError, Report, RunFolder, fleet_folder, program_version, wording};
+use mesh_node::{Fault, FleetFolder, NodeError, Report, RunFolder, fleet_folder, program_version, wording};
 use mesh_ros::rmw_zenoh;
 use mesh_ros::zenoh_config::ROUTER_RUNTIME;
-use mesh_sim::Scenario;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -64,6 +63,10 @@ pub fn run(arguments: &Arguments, logging: &Logging) -> Result<Verdict, Failure>
     let seed = arguments.seed.unwrap_or(scenario.seed);
     let fleet_path = fleet_folder::location(arguments.fleet.as_deref(), &scenario.name)?;
     let fleet = FleetFolder::open_or_create(&fleet_path, &scenario.name, &scenario.contract().members)?;
+    if let Some(stranger) = arguments.external.iter().find(|id| !fleet.file().members.contains_key(id)) {
+        return Err(NodeError::unfit(&fleet_path, Fault::NotAMember { asset: stranger.clone() }).into());
+    }
+    let domain = domain()?;
     interrupt.await_requests();
     let run = match &arguments.out {
         Some(path) => RunFolder::create(path, &text)?,
@@ -76,7 +79,19 @@ pub fn run(arguments: &Arguments, logging: &Logging) -> Result<Verdict, Failure>
     let mission = if arguments.in_process {
         FlownMission::fly(&scenario, seed, &fleet, &run, &mut progress)
     } else {
-        by_processes(arguments, logging, &scenario, seed, &fleet, &run, &mut progress)
+        let flight = ProcessFlight {
+            scenario: &scenario,
+            seed,
+            fleet: &fleet,
+            run: &run,
+            pace: arguments.realtime.map_or(Pace::LockStep, Pace::Realtime),
+            program: std::env::current_exe().map_err(NodeError::refused("find", Path::new("this program")))?,
+            arguments: logging.arguments(),
+            ros_port: arguments.ros_port,
+            domain,
+            external: arguments.external.iter().cloned().collect(),
+        };
+        by_processes(&flight, &mut progress)
     };
     progress.finish();
     let mission = mission.and_then(|mission| mission.write(&run).map(|()| mission)).inspect_err(|_| {
@@ -99,36 +114,18 @@ pub fn run(arguments: &Arguments, logging: &Logging) -> Result<Verdict, Failure>
 }
 
 /// Flies the mission by a process for each member, and one for the world.
-fn by_processes(
-    arguments: &Arguments,
-    logging: &Logging,
-    scenario: &Scenario,
-    seed: u64,
-    fleet: &FleetFolder,
-    run: &RunFolder,
-    progress: &mut Progress,
-) -> Result<FlownMission, Failure> {
-    let program = std::env::current_exe().map_err(NodeError::refused("find", Path::new("this program")))?;
-    let domain = std::env::var("ROS_DOMAIN_ID").ok();
-    let domain =
-        rmw_zenoh::Settings::domain_of(domain.as_deref()).map_err(|source| NodeError::LocalPlane { source })?;
-    let flight = ProcessFlight {
-        scenario,
-        seed,
-        fleet,
-        run,
-        pace: arguments.realtime.map_or(Pace::LockStep, Pace::Realtime),
-        program,
-        arguments: logging.arguments(),
-        ros_port: arguments.ros_port,
-        domain,
-        external: arguments.external.iter().cloned().collect(),
-    };
+fn by_processes(flight: &ProcessFlight<'_>, progress: &mut Progress) -> Result<FlownMission, Failure> {
     let ProcessRun { flown, broken_off } = flight.fly(progress)?;
     if let Some(why) = broken_off {
         output::note(why);
     }
-    FlownMission::assess(scenario, seed, fleet, run, &flown)
+    FlownMission::assess(flight.scenario, flight.seed, flight.fleet, flight.run, &flown)
+}
+
+/// The domain of ROS 2 that the environment names.
+fn domain() -> Result<u32, NodeError> {
+    let set = std::env::var("ROS_DOMAIN_ID").ok();
+    rmw_zenoh::Settings::domain_of(set.as_deref()).map_err(|source| NodeError::LocalPlane { source })
 }
 
 fn parse_rate(text: &str) -> Result<f64, String> {

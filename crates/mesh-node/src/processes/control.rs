@@ -42,8 +42,8 @@ pub(super) enum Reply {
     Missing(Vec<(AssetId, u64)>),
     /// So many messages were sent again.
     Resent(u32),
-    /// It has ended its recording and goes.
-    Ended,
+    /// It has ended its recording and goes; this is what it has counted to its end.
+    Ended(Figures),
 }
 
 /// What a process has counted since it was started.

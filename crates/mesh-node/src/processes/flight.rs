@@ -13,6 +13,7 @@ use crate::reconstruct::{Watched, reconstruct};
 use crate::report::{FlightMode, ProcessFigures, SIMULATOR};
 use crate::run_folder::RunFolder;
 use crate::supervisor::{Ended, Event, Events, Program, RestartPolicy, Stdout, Supervisor, Surrender};
+use crate::trace;
 use mesh_asset::Settings;
 use mesh_model::{AssetId, Hash, MissionTime};
 use mesh_ros::rmw_zenoh::Router;
@@ -279,18 +280,20 @@ impl Watch<'_> {
         match news {
             News::Began => self.has_begun = true,
             News::Link { now, a, b, up } => {
-                self.observer.observe(now, &FleetEvent::Link(&LinkChange { time: now, a, b, up }));
+                self.show(now, &FleetEvent::Link(&LinkChange { time: now, a, b, up }));
             }
-            News::Sensors(now, telemetry) => self.observer.observe(now, &FleetEvent::Clock(&telemetry)),
+            News::Sensors(now, telemetry) => self.show(now, &FleetEvent::Clock(&telemetry)),
             News::Asset(now, asset, event) => {
                 if matches!(event, mesh_asset::Event::Certified { .. }) {
                     self.first_plan.get_or_insert_with(|| self.began.elapsed());
                 }
-                self.observer.observe(now, &FleetEvent::Asset(&asset, &event));
+                self.show(now, &FleetEvent::Asset(&asset, &event));
             }
-            News::Refused(now, asset, why) => self.observer.observe(now, &FleetEvent::Refused(&asset, &why)),
+            News::Refused(now, asset, why) => self.show(now, &FleetEvent::Refused(&asset, &why)),
             News::Lost(now, asset) => {
                 self.observer.process(&ProcessEvent::Lost(now, &asset));
+                // A process that stands still holds up whoever has a link to it. It comes back by itself if it can.
+                self.supervisor.kill(asset.as_str());
                 self.lost.insert(asset);
             }
             News::Found(now, asset) => self.observer.process(&ProcessEvent::Found(now, &asset)),
@@ -301,6 +304,11 @@ impl Watch<'_> {
             }
             News::Over { world, .. } => self.over = Some(Over { world }),
         }
+    }
+
+    fn show(&mut self, now: MissionTime, event: &FleetEvent<'_>) {
+        trace::fleet_event(now, event);
+        self.observer.observe(now, event);
     }
 
     fn pass_on(&mut self, event: Event) -> Result<(), FlightError> {

@@ -168,7 +168,7 @@ impl Member<'_> {
                 Some(Arrival::Request(Request::Hello, answerer)) => answerer.answer(&Reply::Here(self.seat.now())),
                 Some(Arrival::Request(Request::End, answerer)) => {
                     self.shell.finish();
-                    answerer.answer(&Reply::Ended);
+                    answerer.answer(&Reply::Ended(self.figures(inbox)));
                     return Ok(());
                 }
                 Some(Arrival::Request(Request::Again(wanted), answerer)) => {
@@ -208,13 +208,16 @@ impl Member<'_> {
             self.send(parcel.clone());
         }
         self.local.show(&self.seat, &pending.grant, &answer, &parcels, &self.shell.take_persisted());
-        let figures = Figures {
+        pending.answerer.answer(&Reply::Done(answer, self.figures(inbox)));
+        Ok(())
+    }
+
+    fn figures(&self, inbox: &Inbox) -> Figures {
+        Figures {
             incarnation: self.incarnation,
             bytes_sent: self.mesh.counters().sent.bytes,
             garbage: self.garbage(inbox),
-        };
-        pending.answerer.answer(&Reply::Done(answer, figures));
-        Ok(())
+        }
     }
 
     fn send(&self, parcel: lockstep::Parcel) {

@@ -190,12 +190,14 @@ impl<W: Write> Simulator<'_, W> {
         let (mut left, deadline) = (there, Instant::now() + HOME_MAX);
         while !left.is_empty() {
             match self.arrived.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(Arrived { member, number, .. })
-                    if self.calls.get(&member).is_some_and(|own| own.number == number) =>
-                {
-                    left.remove(&member);
+                Ok(Arrived { member, number, reply }) => {
+                    if self.calls.get(&member).is_some_and(|own| own.number == number) {
+                        left.remove(&member);
+                    }
+                    if let Ok(Reply::Ended(figures)) = reply {
+                        self.calls.entry(member).or_default().figures = figures;
+                    }
                 }
-                Ok(_) => {}
                 Err(_) => return,
             }
         }
@@ -294,7 +296,7 @@ impl<W: Write> Simulator<'_, W> {
                 calls.silent = None;
                 self.found(&member)?;
             }
-            Ok(Reply::Missing(_) | Reply::Resent(_) | Reply::Ended) => {}
+            Ok(Reply::Missing(_) | Reply::Resent(_) | Reply::Ended(_)) => {}
             Err(why) => {
                 tracing::debug!(%member, %why, "no answer");
                 calls.silent.get_or_insert_with(Instant::now);
