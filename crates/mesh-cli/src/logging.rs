@@ -228,7 +228,7 @@ const DEFAULT: &str = "warn";
 /// The target of panics, which only the trace listens to.
 const PANIC: &str = "panic";
 /// Before the directives of people, which win where they name the same target.
-const QUIET: &str = "panic=off,zenoh=error";
+const QUIET: &str = "panic=off,zenoh=error,zenoh::api::session=off";
 const QUIET_OFF: &str = "panic=off";
 /// What the trace holds in any case. A directive is for all targets that begin so: this is all of Zenoh.
 const TRACED: &str = "info,zenoh=warn";

@@ -5,7 +5,7 @@ use crate::logging::Logging;
 use crate::threads;
 use mesh_model::AssetId;
 use mesh_node::RunFolder;
-use mesh_node::processes::{MemberOptions, MissionFile, fly_member};
+use mesh_node::processes::{Homecoming, MemberOptions, MissionFile, fly_member};
 use mesh_node::supervisor::lifeline;
 use mesh_ros::zenoh_config::RUNTIME;
 use std::path::PathBuf;
@@ -37,7 +37,7 @@ pub fn run(arguments: &Arguments, logging: &Logging) -> Result<Verdict, Failure>
     logging.write_trace(&RunFolder::open(&mission.run)?.trace(asset.as_str()))?;
     let options = MemberOptions { asset: asset.clone(), fleet: fleet.clone(), path, mission };
     let mut listening = Ok(());
-    fly_member(&options, |end| {
+    let homecoming = fly_member(&options, |end| {
         let on_signal = end.clone();
         listening = ctrlc::set_handler(move || on_signal()).map_err(Failure::from);
         if let Err(why) = lifeline::watch(GRACE, move |_| end()) {
@@ -45,7 +45,10 @@ pub fn run(arguments: &Arguments, logging: &Logging) -> Result<Verdict, Failure>
         }
     })?;
     listening?;
-    Ok(Verdict::Good)
+    Ok(match homecoming {
+        Homecoming::Over => Verdict::Good,
+        Homecoming::Told => Verdict::Interrupted,
+    })
 }
 
 /// An asset's name on the command line.

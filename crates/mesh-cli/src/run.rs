@@ -130,11 +130,13 @@ fn domain() -> Result<u32, NodeError> {
 
 fn parse_rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
-        Ok(rate) if rate.is_finite() && rate > 0.0 && rate <= RATE_MAX => Ok(rate),
-        _ => Err(format!("expected a number above 0 and up to {RATE_MAX}")),
+        Ok(rate) if (RATE_MIN..=RATE_MAX).contains(&rate) => Ok(rate),
+        _ => Err(format!("expected a number from {RATE_MIN} to {RATE_MAX}")),
     }
 }
 
+/// Slower than this a day takes years.
+const RATE_MIN: f64 = 1e-3;
 /// Faster than this no member keeps up.
 const RATE_MAX: f64 = 1e6;
 

@@ -14,6 +14,7 @@
 
 use crate::durable;
 use crate::error::{Fault, NodeError};
+use crate::fleet_folder::create_private_folder;
 use mesh_model::{AssetId, FleetId};
 use std::fs;
 use std::io;
@@ -128,9 +129,9 @@ impl RunFolder {
 
     fn fill(path: &Path, scenario_text: &str) -> Result<Self, NodeError> {
         let run = Self { path: path.to_owned() };
-        for folder in [run.logs(), run.recordings()] {
-            fs::create_dir(&folder).map_err(NodeError::refused("create", &folder))?;
-        }
+        fs::create_dir(run.logs()).map_err(NodeError::refused("create", &run.logs()))?;
+        // Recordings hold what each asset keeps to itself.
+        create_private_folder(&run.recordings())?;
         durable::replace_file(&run.scenario(), scenario_text.as_bytes())?;
         Ok(run)
     }

@@ -7,7 +7,8 @@ use mesh_sim::lockstep::{Answer, Grant, Sent};
 use std::fmt;
 use std::str::FromStr;
 
-/// Shown with every request: the one who asks has read the mission file, so it is not some other node of the robot.
+/// Shown with every request: the one who asks has read the mission file. That keeps out whoever asks by mistake, or
+/// without knowing the fleet; it is no secret from a process of this machine that serves the same name to overhear it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub(super) struct Ticket(pub(super) [u8; 16]);
 

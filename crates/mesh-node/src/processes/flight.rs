@@ -93,7 +93,7 @@ impl ProcessFlight<'_> {
         let began = Instant::now();
         let almanac = Almanac::new(self.scenario);
         let links = LinkBook::new(self.scenario, &almanac);
-        self.fleet.renew(SystemTime::now(), longest_gap_s(&links))?;
+        self.fleet.renew(SystemTime::now(), longest_gap_s(&links).max(self.wall_s()))?;
         let router = Router::open(self.ros_port).map_err(|source| NodeError::LocalPlane { source })?;
         observer.process(&ProcessEvent::Router(&router.endpoint()));
         let file = self.mission_file(&router, &links)?;
@@ -124,6 +124,14 @@ impl ProcessFlight<'_> {
         // The members are asked for everything while the router is still there.
         drop(router);
         watch.finish().map_err(FlightError::Node)
+    }
+
+    /// How long the flight takes at least, by the clock on the wall.
+    fn wall_s(&self) -> u64 {
+        match self.pace {
+            Pace::LockStep => 0,
+            Pace::Realtime(rate) => (f64::from(self.scenario.timing.duration_s) / rate).ceil() as u64,
+        }
     }
 
     fn mission_file(&self, router: &Router, links: &LinkBook) -> Result<MissionFile, NodeError> {
@@ -204,6 +212,7 @@ struct Counted {
 
 struct Over {
     world: Hash,
+    interrupted: bool,
 }
 
 impl Watch<'_> {
@@ -252,11 +261,24 @@ impl Watch<'_> {
             while let Some(event) = self.events.next_now() {
                 let is_end = matches!(&event, Event::Exited { name, .. } if name == SIMULATOR);
                 self.pass_on(event)?;
-                if is_end && self.broken_off.is_some() {
+                if is_end {
+                    // Everything that it told is here when its end is.
+                    while let Ok(news) = self.told.try_recv() {
+                        self.hear(news);
+                    }
+                    if self.over.is_none() {
+                        self.broken_off.get_or_insert_with(|| "the simulator ended before its mission".to_owned());
+                    }
                     return Ok(());
                 }
             }
-            if self.over.is_some() || self.observer.stop_requested() {
+            if let Some(over) = &self.over {
+                if over.interrupted {
+                    self.broken_off.get_or_insert_with(|| "somebody else ended the simulator".to_owned());
+                }
+                return Ok(());
+            }
+            if self.observer.stop_requested() {
                 return Ok(());
             }
         }
@@ -290,10 +312,10 @@ impl Watch<'_> {
                 self.show(now, &FleetEvent::Asset(&asset, &event));
             }
             News::Refused(now, asset, why) => self.show(now, &FleetEvent::Refused(&asset, &why)),
-            News::Lost(now, asset) => {
+            News::Lost(now, asset, heard) => {
                 self.observer.process(&ProcessEvent::Lost(now, &asset));
                 // A process that stands still holds up whoever has a link to it. It comes back by itself if it can.
-                self.supervisor.kill(asset.as_str());
+                self.supervisor.kill_incarnation(asset.as_str(), heard + 1);
                 self.lost.insert(asset);
             }
             News::Found(now, asset) => self.observer.process(&ProcessEvent::Found(now, &asset)),
@@ -302,7 +324,7 @@ impl Watch<'_> {
                 counted.bytes_sent += bytes_sent;
                 counted.dropped += garbage;
             }
-            News::Over { world, .. } => self.over = Some(Over { world }),
+            News::Over { world, interrupted, .. } => self.over = Some(Over { world, interrupted }),
         }
     }
 

@@ -40,8 +40,17 @@ pub struct MemberOptions {
 /// Tells a member to end. May be called from anywhere, and more than once.
 pub type End = Arc<dyn Fn() + Send + Sync>;
 
+/// Why a member has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Homecoming {
+    /// The mission is over.
+    Over,
+    /// Somebody told this process to end.
+    Told,
+}
+
 /// Flies one member until it is told to end. `listen` is given what tells it so, before anything takes long.
-pub fn fly_member(options: &MemberOptions, listen: impl FnOnce(End)) -> Result<(), NodeError> {
+pub fn fly_member(options: &MemberOptions, listen: impl FnOnce(End)) -> Result<Homecoming, NodeError> {
     let MemberOptions { asset, fleet, path, mission } = options;
     let folder = FleetFolder::open_for(fleet, asset)?;
     if folder.file().name != mission.fleet {
@@ -76,16 +85,17 @@ pub fn fly_member(options: &MemberOptions, listen: impl FnOnce(End)) -> Result<(
     if incarnation > 0 {
         tracing::info!(incarnation, inputs, took_s = began.elapsed().as_secs_f64(), now = %seat.now(), "taken up again");
     }
-    let neighbours = me.links.clone();
-    if let Err(absent) = mesh.wait_connected(&neighbours, MEETING_MAX) {
+    // At the start this saves sending again. Who comes back is waited for, and does not wait for those who do not.
+    let patience = if incarnation == 0 { MEETING_MAX } else { Duration::ZERO };
+    if let Err(absent) = mesh.wait_connected(&me.links, patience) {
         tracing::info!(?absent, "begins without all neighbours");
     }
     let local = LocalPlane::open(backend, about, &inbox.slot())?;
     let mut member = Member { seat, shell, mesh, local, incarnation, pending: None };
-    member.serve(&inbox)?;
+    let homecoming = member.serve(&inbox)?;
     member.shell.finish();
     close(member.mesh);
-    Ok(())
+    Ok(homecoming)
 }
 
 /// Closes the links, but waits for nobody who does not answer: nothing is lost by that any more.
@@ -157,19 +167,23 @@ struct Pending {
 }
 
 impl Member<'_> {
-    fn serve(&mut self, inbox: &Inbox) -> Result<(), NodeError> {
+    fn serve(&mut self, inbox: &Inbox) -> Result<Homecoming, NodeError> {
         while !inbox.is_ended() {
             match inbox.next_within(GLANCE) {
                 Some(Arrival::Parcel(parcel)) => self.seat.receive(arrived(parcel)),
                 Some(Arrival::Request(Request::Step(grant), answerer)) => {
-                    // Whoever asked before asks no more.
-                    self.pending = Some(Pending { grant, answerer, since: Instant::now() });
+                    // The same step asked for again has waited since it was asked for first.
+                    let since = match self.pending.take() {
+                        Some(before) if before.grant.now == grant.now => before.since,
+                        _ => Instant::now(),
+                    };
+                    self.pending = Some(Pending { grant, answerer, since });
                 }
                 Some(Arrival::Request(Request::Hello, answerer)) => answerer.answer(&Reply::Here(self.seat.now())),
                 Some(Arrival::Request(Request::End, answerer)) => {
                     self.shell.finish();
                     answerer.answer(&Reply::Ended(self.figures(inbox)));
-                    return Ok(());
+                    return Ok(Homecoming::Over);
                 }
                 Some(Arrival::Request(Request::Again(wanted), answerer)) => {
                     answerer.answer(&Reply::Resent(self.send_again(&wanted)));
@@ -186,7 +200,7 @@ impl Member<'_> {
                 self.step(pending, inbox)?;
             }
         }
-        Ok(())
+        Ok(Homecoming::Told)
     }
 
     fn step(&mut self, pending: Pending, inbox: &Inbox) -> Result<(), NodeError> {

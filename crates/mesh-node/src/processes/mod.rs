@@ -19,6 +19,6 @@ mod views;
 
 pub use control::Figures;
 pub use flight::{ProcessEvent, ProcessFlight, ProcessObserver, ProcessRun};
-pub use member::{End, MemberOptions, fly_member};
+pub use member::{End, Homecoming, MemberOptions, fly_member};
 pub use mission_file::{MissionFile, MissionMember, Pace};
 pub use simulator::{SimulatorOptions, simulate};

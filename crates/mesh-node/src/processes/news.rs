@@ -31,8 +31,8 @@ pub(super) enum News {
     Asset(MissionTime, AssetId, Event),
     /// An asset has refused something, and why.
     Refused(MissionTime, AssetId, String),
-    /// Nobody waits for this member any more.
-    Lost(MissionTime, AssetId),
+    /// Nobody waits for this member any more, of whose processes this one was heard last, counted from 0.
+    Lost(MissionTime, AssetId, u32),
     /// It is back.
     Found(MissionTime, AssetId),
     /// What the process of a member has counted.
@@ -85,8 +85,11 @@ mod tests {
     #[test]
     fn news_come_one_by_one_and_end_where_they_are_cut_off() {
         let rover = AssetId::new("rover").expect("a good name");
-        let all =
-            [News::Began, News::Lost(MissionTime::from_s(9), rover.clone()), News::Figures(rover, Figures::default())];
+        let all = [
+            News::Began,
+            News::Lost(MissionTime::from_s(9), rover.clone(), 2),
+            News::Figures(rover, Figures::default()),
+        ];
         let mut bytes = Vec::new();
         for news in &all {
             news.write(&mut bytes).expect("memory takes it");

@@ -168,6 +168,11 @@ impl Supervisor {
         }
     }
 
+    /// Kills a process that hangs, unless another incarnation of it runs by now.
+    pub fn kill_incarnation(&self, name: &str, incarnation: u32) {
+        self.order(name, Order::Kill(incarnation));
+    }
+
     /// The number under which the operating system knows a process, while it runs.
     pub fn pid(&self, name: &str) -> Option<u32> {
         locked(&self.processes.get(name)?.status).pid
