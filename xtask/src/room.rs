@@ -86,6 +86,10 @@ impl Drop for Room {
     fn drop(&mut self) {
         // What cannot be removed lies in the target folder, where `cargo clean` finds it.
         let _ = fs::remove_dir_all(&self.folder);
+        // The last room takes the house along; one that is not empty stays.
+        if let Some(house) = self.folder.parent() {
+            let _ = fs::remove_dir(house);
+        }
     }
 }
 
