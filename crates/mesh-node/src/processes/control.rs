@@ -4,6 +4,7 @@ use crate::error::NodeError;
 use borsh::{BorshDeserialize, BorshSerialize};
 use mesh_model::{AssetId, Canonical, MissionTime};
 use mesh_sim::lockstep::{Answer, Grant, Sent};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -35,8 +36,8 @@ pub(super) enum Request {
 /// What the member answers.
 #[derive(Debug, Clone, PartialEq, BorshSerialize, BorshDeserialize)]
 pub(super) enum Reply {
-    /// It is there; its last tick.
-    Here(MissionTime),
+    /// It is there; its last tick, and whom it believes to have contact with.
+    Here(MissionTime, BTreeSet<AssetId>),
     /// The step is done.
     Done(Box<Answer>, Figures),
     /// These messages are due and did not arrive, by sender and frame; nothing was done.

@@ -179,7 +179,9 @@ impl Member<'_> {
                     };
                     self.pending = Some(Pending { grant, answerer, since });
                 }
-                Some(Arrival::Request(Request::Hello, answerer)) => answerer.answer(&Reply::Here(self.seat.now())),
+                Some(Arrival::Request(Request::Hello, answerer)) => {
+                    answerer.answer(&Reply::Here(self.seat.now(), self.seat.contacts().clone()));
+                }
                 Some(Arrival::Request(Request::End, answerer)) => {
                     self.shell.finish();
                     answerer.answer(&Reply::Ended(self.figures(inbox)));

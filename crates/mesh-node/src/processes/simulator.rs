@@ -293,9 +293,9 @@ impl<W: Write> Simulator<'_, W> {
                 calls.again = Some(Instant::now() + RETRY);
                 self.chase(&member, missing, since);
             }
-            Ok(Reply::Here(_)) => {
+            Ok(Reply::Here(_, contacts)) => {
                 calls.silent = None;
-                self.found(&member)?;
+                self.found(&member, contacts)?;
             }
             Ok(Reply::Missing(_) | Reply::Resent(_) | Reply::Ended(_)) => {}
             // The last call tells by itself how it ended.
@@ -378,12 +378,12 @@ impl<W: Write> Simulator<'_, W> {
         Ok(())
     }
 
-    fn found(&mut self, member: &AssetId) -> Result<(), NodeError> {
+    fn found(&mut self, member: &AssetId, contacts: BTreeSet<AssetId>) -> Result<(), NodeError> {
         if self.conductor.is_present(member) {
             return Ok(());
         }
         let now = self.conductor.now();
-        self.conductor.find(member);
+        self.conductor.find(member, contacts);
         self.record(&WorldEvent::Away { asset: member.clone(), away: false });
         self.tell(&News::Found(now, member.clone()))
     }

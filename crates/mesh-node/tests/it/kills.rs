@@ -285,7 +285,8 @@ impl<'a> Theatre<'a> {
             for (_, who, _) in kills.iter().filter(|(at, _, kill)| *at == count && *kill == Kill::Back) {
                 let asset = id(who);
                 self.start(&asset);
-                self.conductor.find(&asset);
+                let contacts = self.members[&asset].seat.contacts().clone();
+                self.conductor.find(&asset, contacts);
                 let back = WorldEvent::Away { asset, away: false };
                 self.world.event(self.conductor.now(), &back).expect("records");
             }

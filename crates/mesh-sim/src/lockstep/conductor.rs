@@ -188,11 +188,12 @@ impl<'a> Conductor<'a> {
         }
     }
 
-    /// An asset that was lost is back; it takes part from the next tick on.
-    pub fn find(&mut self, member: &AssetId) {
+    /// An asset that was lost is back, and believes to have these contacts; it takes part from the next tick on.
+    pub fn find(&mut self, member: &AssetId, contacts: BTreeSet<AssetId>) {
         if let Some(place) = self.assets.get_mut(member).filter(|place| !place.is_present) {
             place.is_present = true;
             place.has_returned = true;
+            place.contacts = contacts;
         }
     }
 

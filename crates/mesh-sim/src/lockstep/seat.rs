@@ -62,7 +62,8 @@ struct Tick {
 struct Given {
     contacts: usize,
     telemetry: bool,
-    messages: usize,
+    /// Messages by sender: of each the first ones, in the order of their frames.
+    messages: BTreeMap<AssetId, usize>,
     time: bool,
     end: bool,
 }
@@ -145,13 +146,13 @@ impl Seat {
             return Ok(Stepped::Done(Box::new(Answer::nothing(grant.now, self.asset.next_deadline())), Vec::new()));
         }
         if grant.now > self.tick.now {
-            if let Some(missing) = self.missing(grant, 0) {
+            if let Some(missing) = self.missing(grant, &BTreeMap::new()) {
                 return Ok(Stepped::Missing(missing));
             }
             self.begin(grant.now);
         } else if let Some((answer, parcels)) = self.tick.done.clone() {
             return Ok(Stepped::Done(answer, parcels));
-        } else if let Some(missing) = self.missing(grant, self.tick.given.messages) {
+        } else if let Some(missing) = self.missing(grant, &self.tick.given.messages) {
             return Ok(Stepped::Missing(missing));
         }
         self.give(grant, shell)?;
@@ -180,13 +181,13 @@ impl Seat {
     }
 
     /// The messages that a strict grant calls due and that are not here, but for the first `given`.
-    fn missing(&self, grant: &Grant, given: usize) -> Option<Vec<(AssetId, u64)>> {
+    fn missing(&self, grant: &Grant, given: &BTreeMap<AssetId, usize>) -> Option<Vec<(AssetId, u64)>> {
         if !grant.is_strict {
             return None;
         }
         let here: BTreeSet<_> = self.inbox.keys().map(|(_, from, frame)| (from, *frame)).collect();
         let is_here = |(from, frame): &&(AssetId, u64)| here.contains(&(from, *frame));
-        let missing: Vec<_> = grant.due.iter().skip(given).filter(|due| !is_here(due)).cloned().collect();
+        let missing: Vec<_> = not_given(grant, given).filter(|due| !is_here(due)).cloned().collect();
         (!missing.is_empty()).then_some(missing)
     }
 
@@ -217,7 +218,7 @@ impl Seat {
     fn due(&mut self, grant: &Grant) -> Vec<(AssetId, Vec<u8>)> {
         let mut due = BTreeMap::new();
         if grant.is_strict {
-            let wanted: BTreeSet<_> = grant.due.iter().skip(self.tick.given.messages).cloned().collect();
+            let wanted: BTreeSet<_> = not_given(grant, &self.tick.given.messages).cloned().collect();
             self.inbox.retain(|(at, from, frame), bytes| {
                 if wanted.contains(&(from.clone(), *frame)) {
                     due.insert((from.clone(), *frame), std::mem::take(bytes));
@@ -255,7 +256,7 @@ impl Seat {
                 }
             }
             Input::Telemetry(_) => given.telemetry = true,
-            Input::Message { .. } => given.messages += 1,
+            Input::Message { from, .. } => *given.messages.entry(from.clone()).or_default() += 1,
             Input::Tick => given.time = true,
             Input::Close => given.end = true,
             Input::Signed { .. } | Input::Persisted { .. } => {}
@@ -365,6 +366,22 @@ impl Seat {
             self.sent_bytes -= self.sent.remove(&oldest).map_or(0, |bytes| bytes.len());
         }
     }
+}
+
+/// The messages that are due and were not given: of each sender all but the first so many. Others may have been given up
+/// since, so the place in the whole list says nothing.
+fn not_given<'a>(
+    grant: &'a Grant,
+    given: &BTreeMap<AssetId, usize>,
+) -> impl Iterator<Item = &'a (AssetId, u64)> + use<'a> {
+    let mut left = given.clone();
+    grant.due.iter().filter(move |(from, _)| match left.get_mut(from) {
+        Some(count) if *count > 0 => {
+            *count -= 1;
+            false
+        }
+        _ => true,
+    })
 }
 
 /// Messages of one sender that wait for their tick, at most.

@@ -189,3 +189,51 @@ fn a_fleet_whose_seats_are_killed_at_every_kind_of_call_flies_the_same_mission()
         assert!(asked_again > 0, "nobody lost a message on the way");
     }
 }
+
+#[test]
+fn a_tick_that_broke_off_goes_on_with_what_was_not_given_whoever_was_given_up_since() {
+    let scenario = four_hours();
+    let almanac = Almanac::new(&scenario);
+    let ids = |name: &str| AssetId::new(name).expect("a good name");
+    let rehearsal = Rehearsal::new(&scenario.contract().members, 1);
+    let all = settings(&scenario, &almanac, MissionId([0; 16]), &rehearsal.public_keys());
+    let own = all.into_iter().find(|settings| settings.me == ids("rover")).expect("a member");
+    let mut kept = Kept { rehearsal, past: BTreeMap::new(), calls_left: None };
+    let mut seat = Seat::new(own.clone(), 1, 1).expect("sound settings");
+    seat.take_up(Past::new(), &mut kept).expect("nothing kills it here");
+    let due = |names: &[(&str, u64)]| names.iter().map(|(name, frame)| (ids(name), *frame)).collect::<Vec<_>>();
+    let now = MissionTime::from_s(5);
+    let mut grant = super::Grant {
+        now,
+        contacts: Vec::new(),
+        channels: Vec::new(),
+        telemetry: None,
+        due: due(&[("habitat", 0), ("planner", 0), ("satellite", 0)]),
+        is_strict: true,
+        is_last: false,
+    };
+    let parcel = |from: &str| super::Parcel {
+        from: ids(from),
+        to: ids("rover"),
+        frame: 0,
+        sent: MissionTime::ZERO,
+        at: now,
+        bytes: from.as_bytes().to_vec(),
+    };
+    ["habitat", "planner", "satellite"].into_iter().for_each(|from| seat.receive(parcel(from)));
+    // The process is killed when it is to record the second message, and habitat is given up meanwhile.
+    kept.calls_left = Some(1);
+    assert!(seat.step(&grant, &mut kept).is_err(), "it was to be killed");
+    kept.calls_left = None;
+    let mut seat = Seat::new(own, 1, 1).expect("sound settings");
+    let past = kept.past[&ids("rover")].clone();
+    seat.take_up(past, &mut kept).expect("nothing kills it here");
+    grant.due = due(&[("planner", 0), ("satellite", 0)]);
+    ["planner", "satellite"].into_iter().for_each(|from| seat.receive(parcel(from)));
+    assert!(matches!(seat.step(&grant, &mut kept), Ok(Stepped::Done(..))));
+    let given = kept.past[&ids("rover")].iter().filter_map(|(_, input)| match input {
+        Input::Message { from, .. } => Some(from.as_str().to_owned()),
+        _ => None,
+    });
+    assert_eq!(given.collect::<Vec<_>>(), ["habitat", "planner", "satellite"]);
+}
