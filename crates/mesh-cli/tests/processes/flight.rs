@@ -91,8 +91,8 @@ impl Flight {
         Self { began: Instant::now(), ..flight }
     }
 
-    /// Strikes `victim` after `moment`; gives its name.
-    pub fn strike(&mut self, victim: Victim, moment: Duration) -> String {
+    /// Strikes `victim` after `moment`; gives its name, unless the mission was over by then.
+    pub fn strike(&mut self, victim: Victim, moment: Duration) -> Option<String> {
         std::thread::sleep(moment);
         let (signal, name) = match victim {
             Victim::Asset => {
@@ -105,8 +105,7 @@ impl Flight {
         };
         let own = u64::from(self.child.id());
         let pid = self.pids().iter().find(|(_, process)| *process == name).map_or(own, |(pid, _)| *pid);
-        self::signal(signal, pid);
-        name.to_owned()
+        is_sent(signal, pid).then(|| name.to_owned())
     }
 
     /// The number of `run`.
@@ -231,8 +230,12 @@ fn is_ours(pid: u64) -> bool {
 
 /// Sends a signal to a process that is there.
 pub fn signal(signal: &str, pid: u64) {
-    let sent = Command::new("kill").arg(signal).arg(pid.to_string()).status().expect("kill is there");
-    assert!(sent.success(), "process {pid} was gone before {signal}");
+    assert!(is_sent(signal, pid), "process {pid} was gone before {signal}");
+}
+
+fn is_sent(signal: &str, pid: u64) -> bool {
+    let mut kill = Command::new("kill");
+    kill.arg(signal).arg(pid.to_string()).stderr(Stdio::null()).status().expect("kill is there").success()
 }
 
 /// Where the fleets of the missions in `folder` live.

@@ -25,10 +25,18 @@ fn whoever_is_killed_at_whatever_moment_nothing_acknowledged_is_lost() {
     println!("victim, killed after, exit code, flight, restarts, log entries");
     for victim in [Victim::Asset, Victim::Planner, Victim::Simulator, Victim::Interrupt, Victim::Supervisor] {
         for trial in 1..=trials {
-            let moment = undisturbed.flight.mul_f64(0.85 * random());
-            let name = format!("{victim:?}-{trial}");
+            let mut moment = undisturbed.flight.mul_f64(0.85 * random());
+            let mut name = format!("{victim:?}-{trial}");
             let mut flight = Flight::begin(&folder, &name);
-            let struck = flight.strike(victim, moment);
+            let struck = loop {
+                if let Some(struck) = flight.strike(victim, moment) {
+                    break struck;
+                }
+                // This flight was faster than the one that it was timed by.
+                flight.ended().check_good();
+                (moment, name) = (moment / 2, format!("{name}-again"));
+                flight = Flight::begin(&folder, &name);
+            };
             let ended = flight.ended();
             println!("{struck}, {:.2} s, {}", moment.as_secs_f64(), ended.line());
             match victim {

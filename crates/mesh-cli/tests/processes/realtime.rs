@@ -21,7 +21,7 @@ fn a_mission_in_real_time_takes_its_time_and_is_replayed_as_it_was() {
     std::fs::write(&scenario, hour).expect("writes");
     let mut flight = Flight::begin_with(&folder, "realtime", &scenario, &["--realtime", "400"]);
     // An hour takes nine seconds; a member that is killed on the way has to catch up with a clock that went on.
-    flight.strike(crate::flight::Victim::Planner, Duration::from_secs(4));
+    flight.strike(crate::flight::Victim::Planner, Duration::from_secs(4)).expect("it is under way");
     let ended = flight.ended();
     assert!(matches!(ended.code, Some(0 | 1)), "{:?}: {}", ended.code, ended.stderr);
     assert_eq!(ended.report["mode"], "realtime");
