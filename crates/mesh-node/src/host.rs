@@ -6,10 +6,10 @@ use crate::fleet_folder::FleetFolder;
 use crate::recording::{Heading, RecordingWriter};
 use crate::report::RecordingFigures;
 use crate::run_folder::RunFolder;
-use crate::{durable, program_version, trace};
+use crate::{durable, trace};
 use mesh_asset::{Event, Input, Settings};
 use mesh_model::{AssetId, Canonical, Hash, MissionTime, SignedEnvelope};
-use mesh_sim::fleet::{FleetEvent, Host, asset_seed};
+use mesh_sim::fleet::{FleetEvent, Host};
 use mesh_sim::lockstep::Shell;
 use mesh_sync::LogStore;
 use std::collections::BTreeMap;
@@ -67,12 +67,7 @@ impl<'a> NodeHost<'a> {
         let mut stores = BTreeMap::new();
         for settings in settings {
             let asset = &settings.me;
-            let heading = Heading {
-                program: program_version().to_owned(),
-                asset: asset.clone(),
-                seed: asset_seed(seed, asset),
-                start: MissionTime::ZERO,
-            };
+            let heading = Heading::of(asset, seed);
             let recording = RecordingWriter::create(&run.recording(asset), &heading, &settings.encode())?;
             let opened = LogStore::open(FileDisk::new(&run.logs()), &log_name(asset));
             let log = opened.map_err(|why| NodeError::of_log(&run.log(asset), why))?.store;

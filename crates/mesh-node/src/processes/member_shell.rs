@@ -2,13 +2,11 @@
 
 use crate::disk::FileDisk;
 use crate::error::{Fault, NodeError};
-use crate::program_version;
 use crate::recording::{Heading, RecordedInput, Recorder, RecordingWriter};
 use crate::run_folder::RunFolder;
 use mesh_asset::{Input, Settings};
 use mesh_identity::SecretKey;
 use mesh_model::{AssetId, Canonical, MissionTime, SignedEnvelope};
-use mesh_sim::fleet::asset_seed;
 use mesh_sim::lockstep::{Past, Shell};
 use mesh_sync::LogStore;
 use std::collections::VecDeque;
@@ -45,12 +43,7 @@ impl<'a> MemberShell<'a> {
         key: &'a SecretKey,
     ) -> Result<TakenUp<'a>, NodeError> {
         let asset = &settings.me;
-        let heading = Heading {
-            program: program_version().to_owned(),
-            asset: asset.clone(),
-            seed: asset_seed(seed, asset),
-            start: MissionTime::ZERO,
-        };
+        let heading = Heading::of(asset, seed);
         let path = run.recording(asset);
         let resumed = RecordingWriter::resume(&path, &heading, &settings.encode())?;
         let past = decoded(&path, &resumed.inputs)?;

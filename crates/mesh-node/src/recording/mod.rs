@@ -25,9 +25,11 @@ pub use resume::Resumed;
 pub use world::{WorldEvent, WorldHeading, WorldRecorder, WorldRecordingReader, WorldRecordingWriter};
 pub use writer::RecordingWriter;
 
+use crate::program_version;
 use file::{Facts, metadata};
 use mcap::records::Metadata;
 use mesh_model::{AssetId, Hash, MissionTime};
+use mesh_sim::fleet::asset_seed;
 
 /// What a recording says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +77,16 @@ pub struct Restart {
 }
 
 impl Heading {
+    /// Of a recording that this program writes of `asset`, in a mission with this seed.
+    pub fn of(asset: &AssetId, mission_seed: u64) -> Self {
+        Self {
+            program: program_version().to_owned(),
+            asset: asset.clone(),
+            seed: asset_seed(mission_seed, asset),
+            start: MissionTime::ZERO,
+        }
+    }
+
     /// A file with restarts in it has a newer format: programs that know none would read past them.
     fn to_metadata(&self, has_restarts: bool) -> Metadata {
         let format = if has_restarts { FORMAT_VERSION } else { FORMAT_WITHOUT_RESTARTS };
