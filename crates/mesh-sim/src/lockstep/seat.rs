@@ -130,9 +130,9 @@ impl Seat {
     /// Keeps a message until its tick. What comes twice, or too late to be told apart from that, is of no use; and nobody
     /// can fill the inbox.
     pub fn receive(&mut self, parcel: Parcel) {
-        let Parcel { from, frame, at, bytes, .. } = parcel;
+        let Parcel { from, frame, sent, at, bytes, .. } = parcel;
         let waiting = self.inbox.keys().filter(|(_, sender, _)| *sender == from).count();
-        if waiting >= WAITING_MAX || at.as_ns() > self.tick.now.as_ns().saturating_add(AHEAD_NS_MAX) {
+        if waiting >= WAITING_MAX || at.as_ns() > sent.as_ns().saturating_add(AHEAD_NS_MAX) {
             self.turned_away += 1;
             return;
         }
@@ -386,7 +386,8 @@ fn not_given<'a>(
 
 /// Messages of one sender that wait for their tick, at most.
 const WAITING_MAX: usize = 4096;
-/// How far ahead of its tick a message may come: the longest delay between planets is shorter.
+/// How long a message may be on its way: the longest delay between planets is shorter. The receiver's own tick is no
+/// measure: it lies far back for one that had nothing to do.
 const AHEAD_NS_MAX: u64 = 3600 * 1_000_000_000;
 /// Bytes of messages that are kept to be sent again.
 const SENT_BYTES_MAX: usize = 4 << 20;

@@ -3,7 +3,7 @@
 use super::{Answer, Conductor, Past, Seat, Sent, Shell, Stepped};
 use crate::almanac::Almanac;
 use crate::fleet::{asset_seed, settings, state_hash};
-use crate::rehearsal::{Rehearsal, rehearse};
+use crate::rehearsal::{Rehearsal, rehearse, rehearse_without_planner};
 use crate::scenario::Scenario;
 use mesh_asset::{Input, Settings};
 use mesh_model::{AssetId, Hash, MissionId, MissionTime, SignedEnvelope};
@@ -166,6 +166,14 @@ fn a_clock_that_waits_for_nobody_passes_no_tick_over_before_it_has_the_answers()
     conductor.advance();
     let (reached, all) = (conductor.now(), MissionTime::from_s(granted.len() as u64 + 1));
     assert!(reached > all, "nobody wants anything, and yet it is only {reached}");
+}
+
+/// The planner has no sensors: alone, it is granted nothing for hours, and then it is reached before its own next tick.
+#[test]
+fn whoever_had_nothing_to_do_for_hours_takes_what_comes_at_their_end() {
+    let alone = (MissionTime::from_s(39), MissionTime::from_s(3885));
+    let (outcome, _) = rehearse_without_planner(&four_hours(), 1, alone.0, alone.1).expect("flies");
+    assert!(outcome.journal.plans.iter().any(|plan| plan.agreed > alone.1), "nothing was agreed after the blackout");
 }
 
 #[test]
