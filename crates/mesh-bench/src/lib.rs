@@ -2,6 +2,7 @@
 
 pub mod central;
 pub mod mission;
+pub mod optimiser;
 
 pub use central::{CentralError, CentralPlan, CentralPlanner};
 pub use mission::{CentralReport, FlightError, fly};

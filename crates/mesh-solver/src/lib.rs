@@ -4,6 +4,7 @@
 //! - [`qp`]: solves it, many times an epoch, from a factorisation that is made once.
 //! - [`bound`]: a number that is below the optimal value whatever the rounding did.
 //! - [`infeasible`]: a proof, in the same arithmetic, that nothing satisfies the constraints.
+//! - [`network`]: problems that meet at junctions.
 //! - [`edge`]: what two ends of an edge do with their solutions to agree on a flow and a price.
 //!
 //! Nothing here knows an asset, a message or a clock. Every result is a function of the arguments of the calls so far,
@@ -12,6 +13,7 @@
 pub mod bound;
 pub mod edge;
 pub mod infeasible;
+pub mod network;
 pub mod problem;
 pub mod qp;
 
@@ -21,5 +23,6 @@ mod reduction;
 mod working_set;
 
 pub use infeasible::Infeasibility;
+pub use network::{Junction, Member, Network, Share};
 pub use problem::{Malformed, QpProblem, QpRow};
 pub use qp::{QpError, QpSolver, Settings, Solution};

@@ -1,0 +1,8 @@
+//! The bench of the optimiser: every figure that the project claims about it, each next to what it must reach.
+//!
+//! A suite runs our solver and its peers in the same process on the same work and returns [`Row`]s. What stands in
+//! `docs/benchmarks.md` is written from these by the same command.
+
+mod row;
+
+pub use row::{Curve, Row, Sense, SuiteError, SuiteReport, SuiteSettings};
