@@ -3,6 +3,8 @@
 //! A suite runs our solver and its peers in the same process on the same work and returns [`Row`]s. What stands in
 //! `docs/benchmarks.md` is written from these by the same command.
 
+pub mod pglib;
+
 mod row;
 
 pub use row::{Curve, Row, Sense, SuiteError, SuiteReport, SuiteSettings};
