@@ -18,7 +18,9 @@ pub mod problem;
 pub mod qp;
 
 mod dense;
+mod elimination;
 mod interval;
+mod orthogonal;
 mod reduction;
 mod working_set;
 

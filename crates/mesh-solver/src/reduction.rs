@@ -2,8 +2,7 @@
 //!
 //! 1. Scaling by powers of two, which is exact: variables to boxes of about unit size, rows to unit size, the cost to
 //!    unit size.
-//! 2. Equations E x = e: Householder reflections with column pivoting, E' = Q1 R and N the other columns of Q, so that
-//!    x = x0 + N z. Dependent equations are left out, or prove infeasibility.
+//! 2. Equations E x = e are eliminated, so that x = x0 + N z. Dependent equations are left out, or prove infeasibility.
 //! 3. N'HN = L L' and T = N L'^-1. With x = x_unconstrained + T w the cost is |w|^2 / 2 up to a constant: the QP is to
 //!    find the shortest w within the constraints. Row i of C T is M_i.
 //!
@@ -11,6 +10,7 @@
 //! iterates towards the solution of the problem as given.
 
 use crate::dense::{Matrix, SparseRows, add_scaled, dot, norm, power_of_two};
+use crate::elimination::Elimination;
 use crate::infeasible::Infeasibility;
 use crate::problem::QpProblem;
 use std::collections::BTreeMap;
@@ -36,10 +36,7 @@ pub(crate) struct Reduction {
     equations: Vec<(usize, f64)>,
     /// Rows with room between their bounds: constraint n + i is row inequalities[i], constraint j < n is variable j.
     pub(crate) inequalities: Vec<usize>,
-    /// Columns of Q1, one an equation.
-    range: Vec<Vec<f64>>,
-    /// Columns of R: column i has i + 1 entries.
-    triangle: Vec<Vec<f64>>,
+    elimination: Elimination,
     /// T: one row a variable.
     pub(crate) directions: Matrix,
     /// Length of M_i of every constraint; 0 where the equations fix its value.
@@ -64,11 +61,10 @@ impl Reduction {
         let (all_equations, inequalities): (Vec<usize>, Vec<usize>) = (0..rows.len()).partition(is_equation);
         let values: BTreeMap<usize, f64> =
             all_equations.iter().map(|row| (*row, problem.rows()[*row].lower * row_scale[*row])).collect();
-        let elimination = Elimination::of(&rows, &all_equations, n);
+        let (elimination, null) = Elimination::of(&rows, &all_equations, n);
         let mut reduction = Self {
-            equations: elimination.kept.iter().map(|row| (*row, values[row])).collect(),
-            range: elimination.range,
-            triangle: elimination.triangle,
+            equations: elimination.kept().iter().map(|row| (*row, values[row])).collect(),
+            elimination,
             variable_scale,
             row_scale,
             cost_scale,
@@ -80,11 +76,9 @@ impl Reduction {
             directions: Matrix::zeros(0, 0),
             lengths: Vec::new(),
         };
-        for (row, value) in values {
-            reduction.check_dependent(problem, row, value).map_err(Obstacle::Infeasible)?;
-        }
-        reduction.make_directions(&elimination.null, proximal)?;
-        reduction.measure(&elimination.null);
+        reduction.check_dependent(problem, values).map_err(Obstacle::Infeasible)?;
+        reduction.make_directions(&null, proximal)?;
+        reduction.measure(&null);
         Ok(reduction)
     }
 
@@ -144,31 +138,19 @@ impl Reduction {
         product
     }
 
-    /// The shortest step after which every equation holds that `x` misses.
+    /// A step after which every equation holds that `x` misses.
     pub(crate) fn step_to_equations(&self, x: &[f64]) -> Vec<f64> {
-        let mut coordinates: Vec<f64> = Vec::with_capacity(self.equations.len());
-        for ((row, value), column) in self.equations.iter().zip(&self.triangle) {
-            let missing = value - self.rows.dot_row(*row, x);
-            let (above, diagonal) = column.split_at(coordinates.len());
-            coordinates.push((missing - dot(above, &coordinates)) / diagonal[0]);
-        }
+        let missing = |(row, value): &(usize, f64)| value - self.rows.dot_row(*row, x);
+        let mut missing: Vec<f64> = self.equations.iter().map(missing).collect();
         let mut step = vec![0.0; self.variables()];
-        for (part, direction) in coordinates.iter().zip(&self.range) {
-            add_scaled(&mut step, *part, direction);
-        }
+        self.elimination.add_step(&mut missing, &mut step);
         step
     }
 
     /// Writes the multipliers of the equations that leave nothing of `gradient` in their range.
     pub(crate) fn equation_multipliers(&self, gradient: &[f64], multipliers: &mut [f64]) {
-        let mut parts: Vec<f64> = self.range.iter().map(|direction| dot(direction, gradient)).collect();
-        for i in (0..parts.len()).rev() {
-            let (above, diagonal) = self.triangle[i].split_at(i);
-            parts[i] /= diagonal[0];
-            let part = parts[i];
-            add_scaled(&mut parts[..i], -part, above);
-            multipliers[self.equations[i].0] = part;
-        }
+        let parts = self.elimination.multipliers(gradient);
+        self.equations.iter().zip(parts).for_each(|((row, _), part)| multipliers[*row] = part);
     }
 
     /// Measures the rows M_i. One that hardly sees the null space counts as zero: the equations fix its value, and what
@@ -193,25 +175,30 @@ impl Reduction {
     }
 
     /// An equation that is left out follows from the others, or contradicts them.
-    fn check_dependent(&self, problem: &QpProblem, row: usize, value: f64) -> Result<(), Infeasibility> {
-        if self.equations.iter().any(|(kept, _)| *kept == row) {
+    fn check_dependent(&self, problem: &QpProblem, mut left_out: BTreeMap<usize, f64>) -> Result<(), Infeasibility> {
+        for (kept, _) in &self.equations {
+            left_out.remove(kept);
+        }
+        if left_out.is_empty() {
             return Ok(());
         }
         let x = self.step_to_equations(&vec![0.0; self.variables()]);
-        let missing = value - self.rows.dot_row(row, &x);
-        if missing.abs() <= CONSISTENT * (1.0 + value.abs()) {
-            return Ok(());
+        for (row, value) in left_out {
+            let missing = value - self.rows.dot_row(row, &x);
+            if missing.abs() <= CONSISTENT * (1.0 + value.abs()) {
+                continue;
+            }
+            let mut gradient = vec![0.0; self.variables()];
+            self.rows.add_row(row, -missing.signum(), &mut gradient);
+            let mut multipliers = vec![0.0; self.rows.len()];
+            self.equation_multipliers(&gradient, &mut multipliers);
+            multipliers[row] = missing.signum();
+            let unscaled: Vec<f64> = multipliers.iter().zip(&self.row_scale).map(|(y, scale)| y * scale).collect();
+            if let Some(proof) = Infeasibility::prove(problem.rows(), problem.lower(), problem.upper(), &unscaled) {
+                return Err(proof);
+            }
         }
-        let mut gradient = vec![0.0; self.variables()];
-        self.rows.add_row(row, -missing.signum(), &mut gradient);
-        let mut multipliers = vec![0.0; self.rows.len()];
-        self.equation_multipliers(&gradient, &mut multipliers);
-        multipliers[row] = missing.signum();
-        let unscaled: Vec<f64> = multipliers.iter().zip(&self.row_scale).map(|(y, scale)| y * scale).collect();
-        match Infeasibility::prove(problem.rows(), problem.lower(), problem.upper(), &unscaled) {
-            Some(proof) => Err(proof),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     fn make_directions(&mut self, null: &Matrix, proximal: f64) -> Result<(), Obstacle> {
@@ -303,86 +290,6 @@ fn scaled_rows(problem: &QpProblem, unit: &[f64]) -> (SparseRows, Vec<f64>) {
     (SparseRows::of(rows.iter().map(Vec::as_slice)), scales)
 }
 
-/// E' = Q R by Householder reflections with column pivoting.
-struct Elimination {
-    /// The independent equations in pivot order.
-    kept: Vec<usize>,
-    range: Vec<Vec<f64>>,
-    triangle: Vec<Vec<f64>>,
-    /// N: the columns of Q that the equations do not see; one row a variable.
-    null: Matrix,
-}
-
-impl Elimination {
-    fn of(rows: &SparseRows, equations: &[usize], n: usize) -> Self {
-        let mut left: Vec<(usize, Vec<f64>)> = equations
-            .iter()
-            .map(|row| {
-                let mut column = vec![0.0; n];
-                rows.add_row(*row, 1.0, &mut column);
-                (*row, column)
-            })
-            .collect();
-        let mut kept = Vec::new();
-        let mut triangle = Vec::new();
-        let mut reflectors: Vec<Vec<f64>> = Vec::new();
-        while kept.len() < n {
-            let step = kept.len();
-            let Some((place, length)) = longest(&left, step) else { break };
-            if length <= DEPENDENT {
-                break;
-            }
-            let (row, mut column) = left.remove(place);
-            let diagonal = if column[step] > 0.0 { -length } else { length };
-            let mut reflector = column[step..].to_vec();
-            reflector[0] -= diagonal;
-            let size = norm(&reflector);
-            reflector.iter_mut().for_each(|entry| *entry /= size);
-            for (_, other) in &mut left {
-                reflect(&reflector, &mut other[step..]);
-            }
-            column.truncate(step);
-            column.push(diagonal);
-            kept.push(row);
-            triangle.push(column);
-            reflectors.push(reflector);
-        }
-        // Column i of Q is the reflections applied, last first, to unit vector i.
-        let rank = kept.len();
-        let mut range = Vec::with_capacity(rank);
-        let mut null = Matrix::zeros(n, n - rank);
-        for i in 0..n {
-            let mut column = vec![0.0; n];
-            column[i] = 1.0;
-            for (step, reflector) in reflectors.iter().enumerate().rev() {
-                reflect(reflector, &mut column[step..]);
-            }
-            match i.checked_sub(rank) {
-                None => range.push(column),
-                Some(free) => (0..n).for_each(|row| null.row_mut(row)[free] = column[row]),
-            }
-        }
-        Self { kept, range, triangle, null }
-    }
-}
-
-/// The column with the longest rest from `step` on, the first of equals.
-fn longest(columns: &[(usize, Vec<f64>)], step: usize) -> Option<(usize, f64)> {
-    let mut best: Option<(usize, f64)> = None;
-    for (place, (_, column)) in columns.iter().enumerate() {
-        let length = norm(&column[step..]);
-        if best.is_none_or(|(_, longest)| length > longest) {
-            best = Some((place, length));
-        }
-    }
-    best
-}
-
-fn reflect(reflector: &[f64], x: &mut [f64]) {
-    let part = dot(reflector, x);
-    add_scaled(x, -2.0 * part, reflector);
-}
-
 /// N'SN for a symmetric sparse S whose row j `row_of` writes.
 fn congruence(null: &Matrix, row_of: impl Fn(usize, &mut Vec<(usize, f64)>)) -> Matrix {
     let free = null.columns();
@@ -424,9 +331,6 @@ fn cholesky(mut matrix: Matrix, natural: &[f64], singular: f64) -> Option<Matrix
     Some(matrix)
 }
 
-/// An equation counts as dependent when what the others leave of its unit row is shorter than this. Smaller, and the
-/// rounding of the others would decide where it puts the solution.
-const DEPENDENT: f64 = 1e-8;
 /// A dependent equation that misses by less counts as consistent.
 const CONSISTENT: f64 = 1e-9;
 /// A direction with less than this part of the natural curvature counts as flat.

@@ -127,7 +127,7 @@ fn the_bits_of_a_solution_are_known() {
     let bytes: Vec<u8> = solution.x.iter().chain(&solution.row_multipliers).flat_map(|x| x.to_le_bytes()).collect();
     assert_eq!(
         mesh_model::Hash::of(&bytes).to_string(),
-        "5e29bcd8b342e4467a23f3d0233a36a245a4ae04ac1a88f55f0429663d894df3"
+        "26e6663b34a452a788a808a9776bf8d493806569450bbd243186eb3963ec1bae"
     );
 }
 
