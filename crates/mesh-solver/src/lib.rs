@@ -4,12 +4,14 @@
 //! - [`qp`]: solves it, many times an epoch, from a factorisation that is made once.
 //! - [`bound`]: a number that is below the optimal value whatever the rounding did.
 //! - [`infeasible`]: a proof, in the same arithmetic, that nothing satisfies the constraints.
+//! - [`assignment`]: whole tasks that are given to agents, and a bound on how well that can be done.
 //! - [`network`]: problems that meet at junctions.
 //! - [`edge`]: what two ends of an edge do with their solutions to agree on a flow and a price.
 //!
 //! Nothing here knows an asset, a message or a clock. Every result is a function of the arguments of the calls so far,
 //! bit for bit, on every machine: plain loops in a fixed order, no fused multiply-add, no transcendental function.
 
+pub mod assignment;
 pub mod bound;
 pub mod edge;
 pub mod infeasible;

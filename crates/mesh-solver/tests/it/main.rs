@@ -2,6 +2,7 @@
 
 #![allow(clippy::panic, reason = "a test says which seed failed")]
 
+mod assignment;
 mod bounds;
 mod coupled;
 mod generate;
