@@ -410,10 +410,10 @@ mod tests {
             let mut calm = 0;
             for round in 0..2_000 {
                 let bulletins: Vec<Bulletin> = bidders.iter_mut().map(Bidder::bulletin).collect();
-                for to in 0..agents {
+                for (to, bidder) in bidders.iter_mut().enumerate() {
                     for from in (0..agents).filter(|from| from.abs_diff(to) == 1) {
                         if below(10) >= 4 {
-                            bidders[to].handle(from, &bulletins[from]).unwrap();
+                            bidder.handle(from, &bulletins[from]).unwrap();
                         }
                     }
                 }
