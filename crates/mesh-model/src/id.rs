@@ -22,7 +22,7 @@ pub enum IdError {
     Character(char),
 }
 
-fn validated(name: &str) -> Result<&str, IdError> {
+pub(crate) fn validated(name: &str) -> Result<&str, IdError> {
     if name.len() > NAME_LENGTH_MAX {
         return Err(IdError::TooLong(name.len()));
     }

@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod canonical;
 pub mod contract;
+pub mod diagram;
 pub mod envelope;
 pub mod id;
 pub mod plan;
@@ -20,6 +21,7 @@ mod round_trip;
 pub use audit::{AuditRecord, AuditSubject};
 pub use canonical::{Canonical, DecodeError, Hash};
 pub use contract::{Edge, FleetContract, Junction};
+pub use diagram::{Diagram, OpenProblem};
 pub use envelope::{Envelope, MissionId, Payload, PayloadKind, SignedEnvelope, Stream};
 pub use id::{AssetId, FleetId, IdError, JunctionId};
 pub use plan::{Attestation, Certificate, EdgeAgreement, PlanDelta, Schedule};

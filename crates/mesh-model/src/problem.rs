@@ -1,8 +1,9 @@
 //! What one asset wants and can do: a convex quadratic programme that only it knows.
 
 use crate::contract::Edge;
-use crate::{AssetId, MissionTime, Real};
+use crate::{AssetId, MissionTime, NotFinite, Real};
 use borsh::{BorshDeserialize, BorshSerialize};
+use std::collections::BTreeMap;
 
 /// The stretch of mission time that a plan covers: `steps` steps of `step_s` seconds from `start`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
@@ -106,6 +107,32 @@ pub struct Port {
     pub edge: Edge,
     /// The variable a step; `None` means that this end allows no flow then.
     pub flow: Vec<Option<u32>>,
+}
+
+impl Row {
+    /// `sum of terms <= most`. The other side is below all that the bounds of `variables` allow, and so says nothing.
+    pub fn at_most(name: String, terms: Vec<Term>, most: Real, variables: &[Variable]) -> Self {
+        let (mut least, mut size) = (0.0, 1.0);
+        for (variable, by) in &terms {
+            let Some(Variable { lower, upper, .. }) = variables.get(*variable as usize) else { continue };
+            let (low, high) = (by.value() * lower.value(), by.value() * upper.value());
+            least += low.min(high);
+            size += low.abs().max(high.abs());
+        }
+        // Wider than any rounding of the sum.
+        let least = Real::new(least - 1e-6 * size).unwrap_or(Real::LEAST);
+        let lower = if least.value() < most.value() { least } else { most };
+        Self { name, terms, lower, upper: most }
+    }
+}
+
+/// The sum of linear forms, variables ascending, each once; coefficients are added in the order of the forms.
+pub fn sum_of<'a>(forms: impl IntoIterator<Item = &'a [Term]>) -> Result<Vec<Term>, NotFinite> {
+    let mut sums: BTreeMap<u32, f64> = BTreeMap::new();
+    for (variable, by) in forms.into_iter().flatten() {
+        *sums.entry(*variable).or_insert(0.0) += by.value();
+    }
+    sums.into_iter().map(|(variable, by)| Ok((variable, Real::new(by)?))).collect()
 }
 
 #[cfg(test)]

@@ -17,6 +17,11 @@ pub struct NotFinite;
 impl Real {
     /// Zero.
     pub const ZERO: Self = Self(0.0);
+    /// One.
+    pub const ONE: Self = Self(1.0);
+
+    /// The least number.
+    pub const LEAST: Self = Self(f64::MIN);
 
     /// Accepts any finite number.
     pub fn new(value: f64) -> Result<Self, NotFinite> {
@@ -27,6 +32,11 @@ impl Real {
     /// The number.
     pub const fn value(self) -> f64 {
         self.0
+    }
+
+    /// The number with the other sign.
+    pub fn opposite(self) -> Self {
+        Self(0.0 - self.0)
     }
 
     /// All of `values`, or the refusal of the first that is not finite.

@@ -6,6 +6,7 @@
 //! - [`infeasible`]: a proof, in the same arithmetic, that nothing satisfies the constraints.
 //! - [`assignment`]: whole tasks that are given to agents, and a bound on how well that can be done.
 //! - [`network`]: problems that meet at junctions.
+//! - [`compile`]: a wiring diagram of open problems as such a network.
 //! - [`edge`]: what two ends of an edge do with their solutions to agree on a flow and a price.
 //!
 //! Nothing here knows an asset, a message or a clock. Every result is a function of the arguments of the calls so far,
@@ -13,6 +14,7 @@
 
 pub mod assignment;
 pub mod bound;
+pub mod compile;
 pub mod edge;
 pub mod infeasible;
 pub mod network;
@@ -26,6 +28,7 @@ mod orthogonal;
 mod reduction;
 mod working_set;
 
+pub use compile::NotSolvable;
 pub use infeasible::Infeasibility;
 pub use network::{Junction, Member, Network, Share};
 pub use problem::{Malformed, QpProblem, QpRow};

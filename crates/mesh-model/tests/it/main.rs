@@ -1,0 +1,5 @@
+//! The laws of composing.
+
+mod faults;
+mod generate;
+mod laws;
