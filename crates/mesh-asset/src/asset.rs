@@ -9,8 +9,8 @@ use crate::settings::{Misuse, Settings};
 use crate::state::AssetState;
 use mesh_identity::{Expectation, Incompatibility, PublicKey, Refusal, Roster, Verified, verify};
 use mesh_model::{
-    AssetId, AuditRecord, AuditSubject, Canonical, Epoch, MissionTime, Payload, PayloadKind, PlanDelta, SignedEnvelope,
-    Stream,
+    AssetId, AuditRecord, AuditSubject, Canonical, Epoch, LocalProblem, MissionTime, Payload, PayloadKind, PlanDelta,
+    SignedEnvelope, Stream,
 };
 use mesh_sync::Sync;
 use std::collections::{BTreeMap, VecDeque};
@@ -131,6 +131,12 @@ impl Asset {
     /// Whether it holds the planner role.
     pub fn holds_planner_role(&self, now: MissionTime) -> bool {
         self.planner.is_held(now)
+    }
+
+    /// The problem of the negotiation under way and its epoch, once everybody concerned has met. It is for the asset's
+    /// owner alone; nothing sends it.
+    pub fn negotiated(&self) -> Option<(&Epoch, &LocalProblem)> {
+        self.member.as_ref()?.negotiated()
     }
 
     /// The members of its fleet, in id order.

@@ -112,6 +112,16 @@ impl EdgeEnd {
         Ok(())
     }
 
+    /// Puts what both ends can take into the bounds of this end's flows.
+    pub(crate) fn narrow(&self, problem: &mut LocalProblem) -> Result<(), mesh_model::NotFinite> {
+        for (step, variable) in self.variables.iter().enumerate() {
+            let Some(variable) = variable else { continue };
+            let variable = &mut problem.variables[*variable as usize];
+            (variable.lower, variable.upper) = (Real::new(self.lower[step])?, Real::new(self.upper[step])?);
+        }
+        Ok(())
+    }
+
     /// Sets the starting point: the last agreement if there is one, else nothing.
     pub(crate) fn start_from(&mut self, agreed: Option<&Agreed>, window: &Window) {
         if let Some(agreed) = agreed {

@@ -6,6 +6,7 @@
 //! outputs that the shell carries out. The same inputs in the same order give the same outputs, bit for bit.
 
 mod asset;
+mod attestation;
 mod certificate;
 mod edge_state;
 #[cfg(test)]
@@ -26,6 +27,7 @@ mod succession;
 mod vehicles;
 
 pub use asset::Asset;
+pub use attestation::{AttestationFault, Recomputed, recompute};
 pub use certificate::{CertificateFault, check_certificate};
 pub use ports::{Event, Input, Output, PeerError};
 pub use settings::{Misuse, Settings};

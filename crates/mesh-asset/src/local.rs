@@ -3,7 +3,7 @@
 
 use crate::edge_state::{Candidate, EdgeEnd};
 use crate::negotiation::Unable;
-use mesh_model::{LocalProblem, Real};
+use mesh_model::LocalProblem;
 use mesh_solver::bound::{cost_rounded_up, lower_bound};
 use mesh_solver::{QpProblem, QpSolver, Settings};
 
@@ -18,22 +18,15 @@ pub(crate) struct LocalSolve {
 }
 
 impl LocalSolve {
-    /// Takes the ranges into account that the ends of each edge have in common.
+    /// The bounds of the flows are those that the ends of each edge have in common.
     pub(crate) fn new(problem: &LocalProblem, edges: &[EdgeEnd]) -> Result<Self, Unable> {
-        let mut problem = problem.clone();
         let mut diagonal = vec![0.0; problem.variables.len()];
         for edge in edges {
-            for (step, variable) in edge.variables.iter().enumerate() {
-                let Some(variable) = variable else { continue };
-                let variable = &mut problem.variables[*variable as usize];
-                variable.lower = Real::new(edge.lower[step]).map_err(|_| Unable::NotFinite)?;
-                variable.upper = Real::new(edge.upper[step]).map_err(|_| Unable::NotFinite)?;
-            }
             for (step, variable) in edge.open_variables() {
                 diagonal[variable] += edge.pull(step).diagonal;
             }
         }
-        let problem = QpProblem::from_local(&problem)?;
+        let problem = QpProblem::from_local(problem)?;
         let plain = vec![0.0; problem.variables()];
         Ok(Self {
             pulled: QpSolver::new(&problem, &diagonal, Settings::default())?,

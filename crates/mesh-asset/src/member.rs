@@ -10,8 +10,8 @@ use crate::settings::Settings;
 use crate::state::{Adopted, AdoptedPlan};
 use mesh_adapters::{Adapter, AdapterSettings, CommandSchedule, Telemetry};
 use mesh_model::{
-    AssetId, AuditSubject, Canonical, Certificate, DualVariables, Edge, Epoch, Hash, MissionTime, Opening, Payload,
-    PlanDelta, Real, Schedule, SharedVariables,
+    AssetId, AuditSubject, Canonical, Certificate, DualVariables, Edge, Epoch, Hash, LocalProblem, MissionTime,
+    Opening, Payload, PlanDelta, Real, Schedule, SharedVariables,
 };
 use std::collections::BTreeMap;
 
@@ -210,6 +210,12 @@ impl Member {
     /// The epoch that this member is in, or was in last.
     pub(crate) fn entered(&self) -> Option<&Epoch> {
         self.epoch.as_ref()
+    }
+
+    /// The problem of the negotiation under way, as it is negotiated, and its epoch.
+    pub(crate) fn negotiated(&self) -> Option<(&Epoch, &LocalProblem)> {
+        let negotiation = self.negotiation.as_ref()?;
+        Some((&negotiation.opening.epoch, negotiation.problem()?))
     }
 
     /// The newest re-planning that this member has adopted or offered its part of; 0 if there is none.

@@ -28,8 +28,9 @@ pub(crate) struct Negotiation {
     me: AssetId,
     patience_s: u64,
     rounds_max: u32,
+    /// What this member negotiates; once every range is known its flows are within both ends' ranges, and what is
+    /// attested is attested of this.
     problem: LocalProblem,
-    problem_hash: Hash,
     /// The edges to other members, in edge order.
     edges: Vec<EdgeEnd>,
     /// Exists once every neighbour's range is known.
@@ -81,7 +82,6 @@ impl Negotiation {
         patience_s: u64,
     ) -> Self {
         let edges = edge_ends(me, contract, &opening, &mut problem, agreed);
-        let problem_hash = problem.hash();
         Self {
             report: nothing_evaluated(&opening),
             opening,
@@ -89,7 +89,6 @@ impl Negotiation {
             patience_s,
             rounds_max: contract.rounds_max,
             problem,
-            problem_hash,
             edges,
             local: None,
             round: 0,
@@ -196,7 +195,7 @@ impl Negotiation {
             agreements: held.agreements.clone(),
             attestation: Attestation {
                 asset: self.me.clone(),
-                problem: self.problem_hash,
+                problem: self.problem.hash(),
                 upper: held.upper,
                 lower: held.lower,
             },
@@ -210,6 +209,11 @@ impl Negotiation {
     /// The newest numbers for the planner, who opened the epoch, or that there are none yet.
     pub(crate) fn say_report(&self, out: &mut Vec<Saying>) {
         out.push((self.opening.epoch.opener.clone(), Payload::Report(self.report.clone())));
+    }
+
+    /// The problem as it is negotiated, once every range is known.
+    pub(crate) fn problem(&self) -> Option<&LocalProblem> {
+        self.local.is_some().then_some(&self.problem)
     }
 
     /// The round that this member is in.
@@ -262,6 +266,7 @@ impl Negotiation {
         }
         for edge in &mut self.edges {
             edge.start_from(agreed.get(&edge.edge), &self.opening.window);
+            edge.narrow(&mut self.problem).map_err(|_| Unable::NotFinite)?;
         }
         self.local = Some(LocalSolve::new(&self.problem, &self.edges)?);
         self.round = 1;
