@@ -3,8 +3,12 @@
 //! A suite runs our solver and its peers in the same process on the same work and returns [`Row`]s. What stands in
 //! `docs/benchmarks.md` is written from these by the same command.
 
+pub mod page;
 pub mod pglib;
 
+mod picture;
 mod row;
+mod suite;
 
 pub use row::{Curve, Row, Sense, SuiteError, SuiteReport, SuiteSettings};
+pub use suite::{Progress, Suite, run};

@@ -3,11 +3,15 @@
 use crate::logging::LoggingError;
 use crate::output;
 use crate::scenario_file::ScenarioFile;
+#[cfg(feature = "bench")]
+use mesh_bench::optimiser::page;
 use mesh_node::{FlightError, NodeError};
 use mesh_sim::scenario::{Diagnostic, Severity};
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
 use std::fmt;
 use std::io::IsTerminal;
+#[cfg(feature = "bench")]
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// How a command ended.
@@ -62,6 +66,14 @@ pub enum Failure {
     #[error("the central planner could not fly the mission: {0}")]
     #[cfg_attr(not(feature = "bench"), expect(dead_code, reason = "only the referee finds this out"))]
     Central(String),
+    /// A suite of the bench could not be run.
+    #[error(transparent)]
+    #[cfg(feature = "bench")]
+    Suite(#[from] mesh_bench::optimiser::SuiteError),
+    /// There is no place for figures in a page.
+    #[error("{} has no marks between which figures could stand", .0.display())]
+    #[cfg(feature = "bench")]
+    PageWithoutMarks(PathBuf),
     /// What happens cannot be noted as asked.
     #[error(transparent)]
     Logging(#[from] LoggingError),
@@ -84,6 +96,12 @@ impl Failure {
             Self::Node(why) | Self::Flight(FlightError::Node(why)) => why.hint(),
             Self::Scenario(_) | Self::Flight(FlightError::Misuse(_)) | Self::Signals(_) | Self::Central(_) => None,
             Self::Logging(_) => None,
+            #[cfg(feature = "bench")]
+            Self::Suite(why) => why.hint(),
+            #[cfg(feature = "bench")]
+            Self::PageWithoutMarks(_) => {
+                Some(format!("put these two lines where they shall stand:\n{}", page::marks()))
+            }
         }
     }
 }

@@ -1,6 +1,9 @@
 //! `cosmosmesh`: the command line. One file a subcommand; what they do lives below.
 
 mod audit;
+#[cfg(feature = "bench")]
+mod bench;
+mod certificate;
 mod check;
 mod failure;
 mod feasibility;
@@ -47,6 +50,13 @@ enum Command {
     /// Checks what a fleet has signed.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Takes the proof of a plan out of a run, and checks such a proof.
+    #[command(subcommand)]
+    Certificate(certificate::Command),
+    /// Measures the optimiser against its peers and its limits.
+    #[cfg(feature = "bench")]
+    #[command(subcommand)]
+    Bench(bench::Command),
     /// Flies a mission under many seeds.
     Sweep(sweep::Arguments),
     /// Flies one member of a mission that `run` has begun: for systemd, or a container.
@@ -65,6 +75,9 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Audit(audit::Command::Verify(arguments)) => audit::run(&arguments),
+        Command::Certificate(command) => certificate::run(&command),
+        #[cfg(feature = "bench")]
+        Command::Bench(bench::Command::Optimiser(arguments)) => bench::run(&arguments),
         Command::Sweep(arguments) => sweep::run(&arguments),
         Command::Node(arguments) => node::run(&arguments, &logging),
         Command::Simulator(arguments) => simulator::run(&arguments, &logging),

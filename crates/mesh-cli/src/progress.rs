@@ -15,7 +15,7 @@ use mesh_sim::journal::LinkChange;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 #[cfg(feature = "bench")]
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How much is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -295,11 +295,19 @@ impl Bars {
     }
 }
 
-/// Something that takes a moment, shown on a terminal while it does.
+/// Something that takes a moment or longer, shown while it does: in a line that stays in place on a terminal, in a plain
+/// line now and then elsewhere.
 #[cfg(feature = "bench")]
 pub struct Spinner {
     line: ProgressBar,
+    plain: Option<Plainly>,
     _in_place: InPlace,
+}
+
+/// When a plain line was printed last.
+#[cfg(feature = "bench")]
+struct Plainly {
+    last: std::cell::Cell<Instant>,
 }
 
 #[cfg(feature = "bench")]
@@ -310,7 +318,22 @@ impl Spinner {
         let line = screen.add(ProgressBar::new_spinner().with_style(style("{spinner} {msg}, {elapsed}")));
         line.set_message(message);
         line.enable_steady_tick(Duration::from_millis(100));
-        Self { line, _in_place: InPlace::new(&screen) }
+        let plain = (!std::io::stderr().is_terminal()).then(|| Plainly { last: std::cell::Cell::new(Instant::now()) });
+        Self { line, plain, _in_place: InPlace::new(&screen) }
+    }
+
+    /// Shows what is being done at the moment.
+    pub fn tell(&self, doing: &str) {
+        self.line.set_message(doing.to_owned());
+        if let Some(plain) = self.plain.as_ref().filter(|plain| plain.last.get().elapsed() >= PLAIN_EVERY) {
+            plain.last.set(Instant::now());
+            output::note(doing);
+        }
+    }
+
+    /// Prints something above it.
+    pub fn aside(&self, print: impl FnOnce()) {
+        self.line.suspend(print);
     }
 
     /// Takes it off the terminal.
@@ -332,3 +355,5 @@ fn style(template: &str) -> ProgressStyle {
 }
 
 const DRAWS_PER_S: u8 = 12;
+#[cfg(feature = "bench")]
+const PLAIN_EVERY: Duration = Duration::from_secs(10);

@@ -17,6 +17,7 @@ pub mod mesh_plane;
 mod mission_text;
 pub mod plan_file;
 pub mod processes;
+pub mod proof;
 pub mod reconstruct;
 pub mod recording;
 pub mod replay;

@@ -15,6 +15,14 @@ pub enum Sense {
 }
 
 impl Sense {
+    /// As it is written.
+    pub const fn symbol(self) -> &'static str {
+        match self {
+            Self::AtMost => "<=",
+            Self::AtLeast => ">=",
+        }
+    }
+
     /// Whether `value` is on the right side of `limit`; NaN is on neither.
     pub fn holds(self, value: f64, limit: f64) -> bool {
         match self {
@@ -105,6 +113,10 @@ pub struct SuiteReport {
     pub curves: Vec<Curve>,
     /// What a reader of the figures should know: grids that were searched, cases that were left out.
     pub notes: Vec<String>,
+    /// How often a run of ours said "converged" (or "infeasible", "unbounded") and the referee looked at it.
+    pub verdicts: u64,
+    /// How often that was false.
+    pub verdicts_false: u64,
 }
 
 /// What a suite is run on.
@@ -159,6 +171,16 @@ pub enum SuiteError {
     /// Somebody wants it to stop.
     #[error("interrupted")]
     Interrupted,
+}
+
+impl SuiteError {
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NoCases { expected, .. } => Some(format!("name the folder that holds {expected} with --data")),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The program as it is started from a shell: exit codes and messages.
 
+mod certificate;
+
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 

@@ -16,13 +16,11 @@ use crate::durable;
 use crate::error::NodeError;
 use crate::fleet_folder::FleetFile;
 use crate::flight::Flown;
+use crate::proof::{Named, certificate_faults};
 use crate::report::{AuditFigures, Report};
 use crate::run_folder::RunFolder;
-use mesh_asset::check_certificate;
 use mesh_identity::{Expectation, Verified};
-use mesh_model::{
-    AssetId, AuditSubject, Canonical, Certificate, FleetContract, Hash, MissionId, Payload, PlanDelta, Real,
-};
+use mesh_model::{AssetId, AuditSubject, Canonical, Certificate, FleetContract, Hash, MissionId, Payload};
 use mesh_sync::{AuditFailure, AuditedLog, LogDamage, LogFault, audit_log, read_log};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -283,7 +281,15 @@ impl Auditor {
                     self.find(&file, place, format!("{author} attests for {}", delta.attestation.asset));
                 }
                 Payload::Certificate(certificate) => {
-                    for what in certificate_faults(author, certificate, logs, contract) {
+                    let named = |member: &AssetId, sequence: u64| match logs.get(member) {
+                        Some(log) => {
+                            let place = usize::try_from(sequence).ok();
+                            place.and_then(|place| log.entries.get(place)).map_or(Named::Nothing, Named::Entry)
+                        }
+                        // A log that did not stand by itself was found already.
+                        None => Named::OutOfSight,
+                    };
+                    for what in certificate_faults(author, certificate, contract, &named) {
                         self.find(&file, place, what);
                     }
                 }
@@ -362,74 +368,6 @@ impl Auditor {
             self.find(FILE, None, "its certified gap is not the largest that the certificates give");
         }
     }
-}
-
-/// What is wrong with a certificate, judged by the members' own logs.
-fn certificate_faults(
-    author: &AssetId,
-    certificate: &Certificate,
-    logs: &BTreeMap<AssetId, AuditedLog>,
-    contract: &FleetContract,
-) -> Vec<String> {
-    let mut faults = Vec::new();
-    if *author != certificate.epoch.opener {
-        faults.push(format!("{author} certifies an epoch that {} opened", certificate.epoch.opener));
-    }
-    if let Err(fault) = check_certificate(certificate, contract) {
-        faults.push(fault.to_string());
-    }
-    let mut ends: BTreeMap<_, u32> = BTreeMap::new();
-    for ((member, sequence, hash), attestation) in certificate.deltas.iter().zip(&certificate.attestations) {
-        // A log that did not stand by itself was found already.
-        let Some(log) = logs.get(member) else { continue };
-        let place = usize::try_from(*sequence).ok().and_then(|place| log.entries.get(place));
-        let Some(entry) = place.filter(|entry| entry.unsigned_hash() == *hash) else {
-            faults.push(format!("entry {sequence} of {member} is not the one that the certificate names"));
-            continue;
-        };
-        let Payload::Delta(delta) = entry.payload() else {
-            faults.push(format!("entry {sequence} of {member} is not a part of a plan"));
-            continue;
-        };
-        if delta.epoch != certificate.epoch || delta.round != certificate.round || delta.window != certificate.window {
-            faults.push(format!("entry {sequence} of {member} is part of another plan"));
-        }
-        if delta.attestation != *attestation {
-            faults.push(format!("the certificate changes what {member} attested"));
-        }
-        faults.extend(agreement_faults(member, delta, certificate, &mut ends));
-    }
-    if certificate.deltas.iter().all(|(member, _, _)| logs.contains_key(member)) && ends.values().any(|ends| *ends != 2)
-    {
-        faults.push("an edge was not signed by both of its ends".to_owned());
-    }
-    faults
-}
-
-/// Flows and prices in the certificate are the ones that both ends signed.
-fn agreement_faults<'a>(
-    member: &AssetId,
-    delta: &PlanDelta,
-    certificate: &'a Certificate,
-    ends: &mut BTreeMap<&'a mesh_model::Edge, u32>,
-) -> Vec<String> {
-    let mut faults = Vec::new();
-    for agreed in certificate.agreements.iter().filter(|agreed| agreed.edge.touches(member)) {
-        let signed = ends.entry(&agreed.edge).or_default();
-        match delta.agreements.iter().find(|own| own.edge == agreed.edge) {
-            Some(own) if same(&own.flow, &agreed.flow) && same(&own.price, &agreed.price) => *signed += 1,
-            Some(_) => {
-                *signed += 1;
-                faults.push(format!("the certificate changes what {member} signed for {}", agreed.edge));
-            }
-            None => {}
-        }
-    }
-    faults
-}
-
-fn same(a: &[Real], b: &[Real]) -> bool {
-    a == b
 }
 
 fn certificates(log: &AuditedLog) -> impl Iterator<Item = (Hash, &Certificate)> {

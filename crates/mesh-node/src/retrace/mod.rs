@@ -12,6 +12,7 @@ pub(crate) use opened::{Opened, Opening, open};
 pub(crate) use voyage::{Voyage, WORLD_FILE, readings};
 
 use crate::error::NodeError;
+use crate::proof;
 use crate::recording::{Restart, Tear, Totals};
 use crate::replay::{Difference, damage};
 use mesh_adapters::{CommandSchedule, Telemetry};
@@ -105,6 +106,40 @@ pub(crate) fn retrace(
     let retraced = track.finish(reader.totals());
     let is_finished = tear.is_none() && retraced.parted.is_none();
     Ok(Ok(Retraced { restarts, tear, is_finished, ..retraced }))
+}
+
+/// The problem that an asset negotiated last for plan number `plan`, by executing it again up to there; none if it did not.
+pub(crate) fn negotiated(
+    id: &AssetId,
+    opened: Opened,
+    end: MissionTime,
+    plan: u64,
+) -> Result<Result<Option<proof::Opened>, Box<Difference>>, NodeError> {
+    let Opened { reader, settings, key, seed, start } = opened;
+    let asset = match Asset::new(settings, seed, start) {
+        Ok(asset) => asset,
+        Err(misuse) => return Ok(Err(Difference::of_asset(id, "settings", misuse.to_string()))),
+    };
+    let mut track = Track::new(id, asset, start, end);
+    let mut found: Option<proof::Opened> = None;
+    let Some(mut reader) = reader else { return Ok(Ok(None)) };
+    loop {
+        let input = match damage(id, reader.next_input())? {
+            Ok(Some(input)) => input,
+            Ok(None) => return Ok(Ok(found)),
+            Err(damaged) => return Ok(Err(damaged)),
+        };
+        if let Err(parted) = track.take(&input, &key) {
+            return Ok(Err(parted));
+        }
+        let Some((epoch, problem)) = track.negotiated() else { continue };
+        if epoch.plan > plan {
+            return Ok(Ok(found));
+        }
+        if epoch.plan == plan && found.as_ref().is_none_or(|found| found.epoch != epoch.number) {
+            found = Some(proof::Opened { epoch: epoch.number, problem: problem.clone() });
+        }
+    }
 }
 
 impl Retraced {

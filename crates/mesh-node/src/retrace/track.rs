@@ -6,7 +6,7 @@ use crate::replay::Difference;
 use mesh_adapters::{CommandSchedule, Telemetry};
 use mesh_asset::{Asset, Event, Input, Output};
 use mesh_identity::PublicKey;
-use mesh_model::{AssetId, Canonical, Hash, MissionTime, SignedEnvelope};
+use mesh_model::{AssetId, Canonical, Epoch, Hash, LocalProblem, MissionTime, SignedEnvelope};
 use mesh_sim::journal::Traffic;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -62,6 +62,11 @@ impl<'a> Track<'a> {
         };
         track.drain(start);
         track
+    }
+
+    /// The problem of the negotiation under way.
+    pub(super) fn negotiated(&self) -> Option<(&Epoch, &LocalProblem)> {
+        self.asset.negotiated()
     }
 
     pub(super) fn is_settled(&self) -> bool {

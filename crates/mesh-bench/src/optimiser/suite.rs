@@ -1,0 +1,46 @@
+//! The suites by name, and what is said of all of them together.
+
+use super::{Row, Sense, SuiteError, SuiteReport, SuiteSettings};
+
+/// Told often what is being done; its error, an interruption, ends the suite.
+pub type Progress<'a> = dyn FnMut(&str) -> Result<(), SuiteError> + 'a;
+
+/// A suite of the bench.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Suite {}
+
+impl Suite {
+    /// All of them, in the order in which they are run.
+    pub const ALL: [Self; 0] = [];
+
+    /// As the command line calls it.
+    pub const fn name(self) -> &'static str {
+        match self {}
+    }
+
+    fn run(self, settings: &SuiteSettings, progress: &mut Progress<'_>) -> Result<SuiteReport, SuiteError> {
+        let _ = (settings, progress);
+        match self {}
+    }
+}
+
+/// Runs suites one after the other and hands on the report of each when it is there. The last one is about what all of
+/// them together said.
+pub fn run(
+    suites: &[Suite],
+    settings: &SuiteSettings,
+    progress: &mut Progress<'_>,
+    done: &mut dyn FnMut(&'static str, SuiteReport),
+) -> Result<(), SuiteError> {
+    let (mut verdicts, mut verdicts_false) = (0, 0);
+    for suite in suites {
+        let report = suite.run(settings, progress)?;
+        verdicts += report.verdicts;
+        verdicts_false += report.verdicts_false;
+        done(suite.name(), report);
+    }
+    let case = format!("{verdicts} verdicts of these suites");
+    let row = Row::new((12, "all"), case, ("false verdicts", "runs"), verdicts_false as f64, (Sense::AtMost, 0.0));
+    done("all", SuiteReport { rows: vec![row], ..SuiteReport::default() });
+    Ok(())
+}

@@ -1,0 +1,178 @@
+//! `certificate`: the proof of a plan as a file of its own, checked from messages alone.
+
+use crate::failure::{Failure, Verdict};
+use crate::output;
+use crate::scenario_file::ScenarioFile;
+use crate::table::Table;
+use mesh_model::AssetId;
+use mesh_node::proof::{self, Checked, Proof};
+use mesh_node::{FleetFile, NodeError, Report, RunFolder, fleet_folder};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// The proof of a plan as a file of its own.
+#[derive(clap::Subcommand)]
+pub enum Command {
+    /// Takes the proof of a plan out of a run: certificate, signed parts, contract, public keys.
+    Export(Export),
+    /// Checks a proof: signatures, sums, residuals, epochs; with --open the numbers of a member from its own problem, too.
+    Verify(Verify),
+    /// Takes a member's private problem out of its recording, for `verify --open`.
+    Open(Open),
+}
+
+/// Takes the proof of a plan out of a run.
+#[derive(clap::Args)]
+pub struct Export {
+    /// The run folder.
+    run: PathBuf,
+    /// Number of the plan. Without it: the newest one.
+    #[arg(long, value_name = "N")]
+    plan: Option<u64>,
+    /// The fleet folder; only its fleet.toml is read. Without it: the scenario's below $COSMOSMESH_HOME/fleets.
+    #[arg(long, value_name = "DIR")]
+    fleet: Option<PathBuf>,
+    /// The file to write.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Prints what was exported as JSON, and nothing else.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Checks a proof.
+#[derive(clap::Args)]
+pub struct Verify {
+    /// The proof.
+    file: PathBuf,
+    /// The fleet folder whose public keys must be those of the proof. Without it the proof's own are taken.
+    #[arg(long, value_name = "DIR")]
+    fleet: Option<PathBuf>,
+    /// A member's problem, from which its numbers are recomputed; may be given several times.
+    #[arg(long, value_name = "PROBLEM")]
+    open: Vec<PathBuf>,
+    /// Prints the outcome as JSON, and nothing else.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Takes a member's problem out of its recording.
+#[derive(clap::Args)]
+pub struct Open {
+    /// The run folder.
+    run: PathBuf,
+    /// The member.
+    #[arg(long, value_name = "ID", value_parser = asset)]
+    asset: AssetId,
+    /// Number of the plan.
+    #[arg(long, value_name = "N")]
+    plan: u64,
+    /// The file to write; it must not be there yet.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Prints what was written as JSON, and nothing else.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was written.
+#[derive(Serialize)]
+struct Written<'a> {
+    file: &'a Path,
+    hash: mesh_model::Hash,
+}
+
+/// Runs the command.
+pub fn run(command: &Command) -> Result<Verdict, Failure> {
+    match command {
+        Command::Export(arguments) => export(arguments),
+        Command::Verify(arguments) => verify(arguments),
+        Command::Open(arguments) => open(arguments),
+    }
+}
+
+fn export(arguments: &Export) -> Result<Verdict, Failure> {
+    let run = RunFolder::open(&arguments.run)?;
+    let (scenario, _) = ScenarioFile::read(&run.scenario())?.into_scenario()?;
+    let fleet = match &arguments.fleet {
+        Some(path) => path.clone(),
+        None => fleet_folder::location(None, &scenario.name)?,
+    };
+    let proof = Proof::of_run(&run, scenario.contract(), &FleetFile::read(&fleet)?, arguments.plan)?;
+    proof.write(&arguments.out)?;
+    let written = Written { file: &arguments.out, hash: proof.hash() };
+    if arguments.json {
+        output::json(&written);
+    } else {
+        let checked = proof.check(None, &[]);
+        let plan = checked.plan.map_or_else(String::new, |(plan, epoch)| format!("plan {plan}.{epoch}, "));
+        let members = output::counted(checked.members.len(), "member");
+        output::line(&format!("{}: {plan}{members}, hash {}", written.file.display(), written.hash));
+    }
+    Ok(Verdict::Good)
+}
+
+fn verify(arguments: &Verify) -> Result<Verdict, Failure> {
+    let proof = Proof::read(&arguments.file)?;
+    let fleet = arguments.fleet.as_deref().map(FleetFile::read).transpose()?;
+    let problems =
+        arguments.open.iter().map(|path| proof::read_problem(path)).collect::<Result<Vec<_>, NodeError>>()?;
+    let checked = proof.check(fleet.as_ref(), &problems);
+    if arguments.json {
+        output::json(&checked);
+    } else {
+        show(&checked, fleet.is_some());
+    }
+    Ok(Verdict::good_if(checked.verified))
+}
+
+fn show(checked: &Checked, are_keys_known: bool) {
+    for finding in &checked.findings {
+        output::line(finding);
+    }
+    if let (Some((plan, epoch)), Some(cost), Some(lower), Some(gap)) =
+        (checked.plan, checked.cost, checked.lower_bound, checked.gap)
+    {
+        let members = checked.members.iter().map(AssetId::as_str).collect::<Vec<_>>().join(", ");
+        output::line(&format!("plan {plan}.{epoch} of {members}: cost {cost:.6}, bound {lower:.6}, gap {gap:.2e}"));
+    }
+    if !checked.recomputed.is_empty() {
+        let mut table = Table::new(&["member", "cost", "recomputed", "bound", "recomputed"], 1..5);
+        for one in &checked.recomputed {
+            let figures = [one.cost, one.cost_recomputed, one.lower_bound, one.lower_bound_recomputed];
+            table.row(std::iter::once(one.asset.to_string()).chain(figures.map(|figure| format!("{figure:.9}"))));
+        }
+        output::line(table.to_text().trim_end());
+    }
+    if !are_keys_known {
+        output::note("the keys are those that the file brings along; hold them against the fleet's with --fleet");
+    }
+    let verdict = if checked.verified { "verified" } else { "NOT verified" };
+    output::line(&format!("{verdict}: {}", checked.hash));
+}
+
+fn open(arguments: &Open) -> Result<Verdict, Failure> {
+    let run = RunFolder::open(&arguments.run)?;
+    let (scenario, _) = ScenarioFile::read(&run.scenario())?.into_scenario()?;
+    let seed = Report::read(&run.report())?.seed;
+    let opened = proof::open_problem(&run, &scenario, seed, &arguments.asset, arguments.plan)?;
+    proof::write_problem(&arguments.out, &opened.problem)?;
+    let hash = mesh_model::Canonical::hash(&opened.problem);
+    if arguments.json {
+        output::json(&Written { file: &arguments.out, hash });
+    } else {
+        let (variables, rows) = (opened.problem.variables.len(), opened.problem.rows.len());
+        output::line(&format!(
+            "{}: {} in plan {}.{}, {variables} variables, {rows} rows, hash {hash}; it is private",
+            arguments.out.display(),
+            arguments.asset,
+            arguments.plan,
+            opened.epoch
+        ));
+    }
+    Ok(Verdict::Good)
+}
+
+fn asset(text: &str) -> Result<AssetId, String> {
+    AssetId::new(text).map_err(|why| why.to_string())
+}
