@@ -7,6 +7,7 @@
 //! - [`assignment`]: whole tasks that are given to agents, and a bound on how well that can be done.
 //! - [`network`]: problems that meet at junctions.
 //! - [`compile`]: a wiring diagram of open problems as such a network.
+//! - [`prices`]: many agents that meet at few junctions, over a tree.
 //! - [`edge`]: what two ends of an edge do with their solutions to agree on a flow and a price.
 //!
 //! Nothing here knows an asset, a message or a clock. Every result is a function of the arguments of the calls so far,
@@ -18,6 +19,7 @@ pub mod compile;
 pub mod edge;
 pub mod infeasible;
 pub mod network;
+pub mod prices;
 pub mod problem;
 pub mod qp;
 

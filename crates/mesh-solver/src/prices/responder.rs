@@ -1,0 +1,264 @@
+//! An agent's answer to prices: the shares it takes at them, and what it can prove about its cost.
+
+use super::Knapsack;
+use crate::bound::{cost_rounded_up, lower_bound};
+use crate::interval::Interval;
+use crate::network::Member;
+use crate::qp::{QpError, QpSolver, Settings};
+
+/// One agent's side of the prices.
+#[derive(Debug, Clone)]
+pub struct Responder {
+    member: Member,
+    local: Local,
+    /// The linear cost with the newest prices in it.
+    linear: Vec<f64>,
+    x: Vec<f64>,
+}
+
+/// What an agent proves about `f(x) + prices'shares(x)`.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Bounds {
+    /// At most its least value.
+    pub lower: f64,
+    /// At least by how much its value at the agent's answer is above `lower`.
+    pub slack: f64,
+    /// At least the 2-norm of the error of the shares that were told.
+    pub drift: f64,
+}
+
+#[derive(Debug, Clone)]
+enum Local {
+    /// With the multiplier of the sum.
+    Knapsack(Knapsack, f64),
+    /// With the multipliers of the rows.
+    General(Box<QpSolver>, Vec<f64>),
+}
+
+impl Responder {
+    /// Prepares `member`; fails if nothing satisfies its constraints.
+    pub fn new(member: Member) -> Result<Self, QpError> {
+        let n = member.problem.variables();
+        let local = match Knapsack::of(&member.problem) {
+            Some(knapsack) => Local::Knapsack(knapsack, 0.0),
+            None => {
+                let mut solver = QpSolver::new(&member.problem, &vec![0.0; n], Settings::default())?;
+                solver.solve(member.problem.linear(), member.problem.lower(), member.problem.upper())?;
+                Local::General(Box::new(solver), Vec::new())
+            }
+        };
+        Ok(Self { local, linear: vec![0.0; n], x: vec![0.0; n], member })
+    }
+
+    /// Answers `prices` and adds nothing up: `shares` holds this agent's own afterwards.
+    pub fn respond(&mut self, prices: &[f64], shares: &mut [f64]) -> Result<(), QpError> {
+        let problem = &self.member.problem;
+        self.linear.copy_from_slice(problem.linear());
+        for share in &self.member.shares {
+            let price = prices[share.junction];
+            share.terms.iter().for_each(|(variable, weight)| self.linear[*variable] += weight * price);
+        }
+        match &mut self.local {
+            Local::Knapsack(knapsack, multiplier) => {
+                *multiplier = knapsack.solve(&self.linear, &mut self.x);
+                for ((x, lower), upper) in self.x.iter_mut().zip(problem.lower()).zip(problem.upper()) {
+                    *x = if *x > *lower { *x } else { *lower };
+                    *x = if *x < *upper { *x } else { *upper };
+                }
+            }
+            Local::General(solver, multipliers) => {
+                let solution = solver.solve(&self.linear, problem.lower(), problem.upper())?;
+                self.x = solution.x;
+                *multipliers = solution.row_multipliers;
+            }
+        }
+        shares.fill(0.0);
+        for share in &self.member.shares {
+            shares[share.junction] = share.of(&self.x);
+        }
+        Ok(())
+    }
+
+    /// What is certain about the newest answer, which was given at `prices`.
+    pub fn bounds(&self, prices: &[f64]) -> Bounds {
+        match &self.local {
+            Local::Knapsack(_, multiplier) => self.separable_bounds(prices, *multiplier),
+            Local::General(_, multipliers) => self.general_bounds(prices, multipliers),
+        }
+    }
+
+    /// The variables of the newest answer.
+    pub fn values(&self) -> &[f64] {
+        &self.x
+    }
+
+    /// The problem and the shares.
+    pub fn member(&self) -> &Member {
+        &self.member
+    }
+
+    /// The tangent bound of [`lower_bound`] for a diagonal P and one row, with the rounding bounded in advance.
+    ///
+    /// Every product and sum is off by at most one part in 2^53 of a number that is, in the end, one of those that
+    /// `size` adds up; none goes through more operations than there are variables and prices, and a few.
+    fn separable_bounds(&self, prices: &[f64], multiplier: f64) -> Bounds {
+        let problem = &self.member.problem;
+        let (mut least, mut cost, mut size, mut shares) = (problem.constant(), problem.constant(), 0.0, 0.0);
+        size += problem.constant().abs();
+        let mut operations = 2 * problem.variables() + 16;
+        for (j, x) in self.x.iter().enumerate() {
+            // The shape has one entry of P a variable.
+            let curvature = problem.hessian_row(j).first().map_or(0.0, |(_, entry)| *entry);
+            let bend = curvature * x;
+            let reach = problem.lower()[j].abs().max(problem.upper()[j].abs());
+            cost += x * (0.5 * bend + self.linear[j]);
+            least -= 0.5 * bend * x;
+            size += reach * (2.0 * bend.abs() + problem.linear()[j].abs());
+        }
+        for share in &self.member.shares {
+            operations += share.terms.len() + 2;
+            for (variable, weight) in &share.terms {
+                let reach = problem.lower()[*variable].abs().max(problem.upper()[*variable].abs());
+                size += (weight * prices[share.junction]).abs() * reach;
+                shares += weight.abs() * reach;
+            }
+        }
+        let row = problem.rows().first();
+        let mut pull = vec![0.0; problem.variables()];
+        if let Some(row) = row {
+            for (variable, weight) in &row.terms {
+                let reach = problem.lower()[*variable].abs().max(problem.upper()[*variable].abs());
+                pull[*variable] = weight * multiplier;
+                size += pull[*variable].abs() * reach;
+            }
+            let side = if multiplier > 0.0 { row.lower } else { row.upper };
+            if multiplier != 0.0 {
+                least += multiplier * side;
+                size += (multiplier * side).abs();
+            }
+        }
+        for (j, x) in self.x.iter().enumerate() {
+            let curvature = problem.hessian_row(j).first().map_or(0.0, |(_, entry)| *entry);
+            let reduced = self.linear[j] + curvature * x - pull[j];
+            least += (reduced * problem.lower()[j]).min(reduced * problem.upper()[j]);
+        }
+        let operations = operations as f64;
+        let error = operations * f64::EPSILON * size + operations * f64::MIN_POSITIVE;
+        let lower = (least - error).next_down();
+        let slack = (((cost + error).next_up() - lower).next_up()).max(0.0);
+        Bounds { lower, slack, drift: operations * f64::EPSILON * shares + f64::MIN_POSITIVE }.or_nothing()
+    }
+
+    fn general_bounds(&self, prices: &[f64], multipliers: &[f64]) -> Bounds {
+        let problem = &self.member.problem;
+        let (mut paid, mut extra, mut shares) = (Interval::ZERO, Vec::new(), 0.0);
+        for share in &self.member.shares {
+            let price = prices[share.junction];
+            for (variable, weight) in &share.terms {
+                let [head, tail] = exact_product(*weight, price);
+                extra.extend([(*variable, head), (*variable, tail)]);
+                paid = paid.plus(Interval::point(*weight).times(price).times(self.x[*variable]));
+                shares += (weight * self.x[*variable]).abs() * (share.terms.len() + 2) as f64;
+            }
+        }
+        let lower = lower_bound(problem, &extra, &self.x, multipliers);
+        let cost = Interval::point(cost_rounded_up(problem, &self.x)).plus(paid);
+        let slack = cost.minus(Interval::point(lower)).high.max(0.0);
+        Bounds { lower, slack, drift: shares * f64::EPSILON + f64::MIN_POSITIVE }.or_nothing()
+    }
+}
+
+impl Bounds {
+    /// The sum of two agents' bounds, rounded to the safe side.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            lower: (self.lower + other.lower).next_down(),
+            slack: (self.slack + other.slack).next_up(),
+            drift: (self.drift + other.drift).next_up(),
+        }
+    }
+
+    /// A bound in which an overflow struck says nothing.
+    fn or_nothing(self) -> Self {
+        if self.lower.is_finite() && self.slack.is_finite() && self.drift.is_finite() {
+            self
+        } else {
+            Self { lower: f64::NEG_INFINITY, slack: f64::INFINITY, drift: f64::INFINITY }
+        }
+    }
+}
+
+/// Two numbers whose sum is exactly `a b`, unless it over- or underflows (Dekker 1971).
+fn exact_product(a: f64, b: f64) -> [f64; 2] {
+    let halves = |value: f64| {
+        let shifted = 134_217_729.0 * value;
+        let high = shifted - (shifted - value);
+        (high, value - high)
+    };
+    let product = a * b;
+    let ((a_high, a_low), (b_high, b_low)) = (halves(a), halves(b));
+    let error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low;
+    [product, error]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{QpProblem, QpRow, Share};
+
+    /// min x^2/2 + (1 - x) over 0.2 <= x <= y, x + y = 1 or three times that.
+    fn member(rows: usize) -> Member {
+        let row = QpRow { terms: vec![(0, 1.0), (1, 1.0)], lower: 1.0, upper: 1.0 };
+        let problem = QpProblem::new(
+            &[(0, 0, 1.0), (1, 1, 0.3)],
+            vec![0.1, 0.3],
+            0.7,
+            vec![row; rows],
+            vec![0.0, 0.0],
+            vec![1.0, 0.9],
+        )
+        .expect("well formed");
+        let share = |junction, variable, weight| Share { junction, terms: vec![(variable, weight)] };
+        Member { problem, shares: vec![share(0, 0, 0.3), share(2, 1, -1.7)] }
+    }
+
+    #[test]
+    fn both_ways_of_solving_agree_and_their_bounds_hold() {
+        for prices in [[0.0, 5.0, 0.0], [1.0, 0.0, 0.1], [-30.1, 1.0, 7.7], [1e-3, 0.0, -1e5]] {
+            let mut bounds = Vec::new();
+            // A row that stands there twice is no knapsack.
+            for rows in [1, 2] {
+                let mut responder = Responder::new(member(rows)).expect("feasible");
+                assert_eq!(matches!(responder.local, Local::Knapsack(..)), rows == 1);
+                let mut shares = [9.0; 3];
+                responder.respond(&prices, &mut shares).expect("feasible");
+                assert_eq!(shares[1], 0.0);
+                let x = responder.values();
+                assert!((x[0] + x[1] - 1.0).abs() < 1e-9, "{x:?}");
+                assert_eq!(shares[0], 0.3 * x[0]);
+                let paid = member(rows).problem.cost(x) + prices[0] * shares[0] + prices[2] * shares[2];
+                let proved = responder.bounds(&prices);
+                let scale = 1.0 + prices[2].abs();
+                assert!(proved.lower <= paid && proved.slack < 1e-12 * scale, "{proved:?} {paid}");
+                assert!(proved.lower + proved.slack >= paid && proved.drift < 1e-13);
+                bounds.push(proved.lower);
+            }
+            assert!((bounds[0] - bounds[1]).abs() < 1e-12 * (1.0 + prices[2].abs()), "{bounds:?}");
+        }
+    }
+
+    #[test]
+    fn products_are_exact_in_two_parts() {
+        let [head, tail] = exact_product(0.1, 0.3);
+        assert!(head == 0.1 * 0.3 && tail != 0.0 && tail.abs() < 1e-17);
+        assert_eq!(exact_product(3.0, 0.5), [1.5, 0.0]);
+    }
+
+    #[test]
+    fn an_agent_that_cannot_is_told_so() {
+        let row = QpRow { terms: vec![(0, 1.0)], lower: 2.0, upper: 2.0 };
+        let problem = QpProblem::new(&[(0, 0, 1.0)], vec![0.0], 0.0, vec![row], vec![0.0], vec![1.0]).expect("formed");
+        let refused = Responder::new(Member { problem, shares: Vec::new() });
+        assert!(matches!(refused, Err(QpError::Infeasible(_))), "{refused:?}");
+    }
+}

@@ -1,0 +1,318 @@
+//! Prices from gradients: climbs a concave dual of which nothing but the slope can be had.
+//!
+//! ```text
+//! B <- BFGS update of B with the step to the newest prices and the change of the slope
+//! step: the best one of the model  g's - 1/2 s'Bs  within the price limits
+//! keep the newest prices if the slope there does not point back too much, else step again from the ones before
+//! ```
+//!
+//! The agents' answers are piecewise linear in the prices, so the secants settle where the pieces do. Where they do not
+//! get on, plain ascent takes over: its step is the inverse of the largest curvature met, which is doubled whenever the
+//! slope points back, so that every step it keeps climbs (a concave function lies below its tangents). It hands over
+//! again when the slope is less than ever.
+
+use super::market::excess_at_most;
+use super::{Bounds, Market};
+use crate::interval::Interval;
+
+/// What a search is to reach.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Settings {
+    /// Relative gap to be certified: (upper - lower) / max(1, |upper|).
+    pub gap: f64,
+    /// Bits of each number in a message, 2 to 16.
+    pub bits: u8,
+    /// Most prices that are tried.
+    pub evaluations_max: u32,
+    /// Rounds after which an unanswered message is sent again.
+    pub resend_after: u32,
+    /// Rounds after which who does not answer is lost.
+    pub lost_after: u32,
+}
+
+impl Settings {
+    /// What suits a gap: numbers as coarse as it allows.
+    pub fn to_gap(gap: f64) -> Self {
+        let bits = if gap >= 1e-5 { 5 } else { 8 };
+        Self { gap, bits, evaluations_max: 2000, resend_after: 4, lost_after: 64 }
+    }
+}
+
+/// What is proved at one vector of prices.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Verdict {
+    /// No solution costs less.
+    pub lower: f64,
+    /// The agents' answers cost at most this, what the markets charge for their sums included.
+    pub upper: f64,
+}
+
+impl Verdict {
+    /// The gap between the two, relative as [`Settings::gap`] is.
+    pub fn gap(&self) -> f64 {
+        (self.upper - self.lower) / self.upper.abs().max(1.0)
+    }
+}
+
+/// The search of one root.
+#[derive(Debug, Clone)]
+pub struct Search {
+    markets: Vec<Market>,
+    /// The best prices so far and the slope there.
+    best: Option<Point>,
+    /// The prices with the least slope, from which plain ascent starts.
+    steepest_left: Option<Point>,
+    /// B, row by row.
+    curvature: Vec<f64>,
+    /// The largest curvature met.
+    largest: f64,
+    pairs: u32,
+    /// Evaluations since the slope was less than ever.
+    idle: u32,
+    plain: bool,
+    /// Least slope of all evaluations.
+    least: f64,
+}
+
+#[derive(Debug, Clone)]
+struct Point {
+    prices: Vec<f64>,
+    slope: Vec<f64>,
+}
+
+impl Search {
+    /// A search over the prices of `markets`.
+    pub fn new(markets: Vec<Market>) -> Self {
+        let n = markets.len();
+        let stiffness = markets.iter().fold(0.0, |most: f64, market| most.max(market.softness));
+        let mut curvature = vec![0.0; n * n];
+        for (t, market) in markets.iter().enumerate() {
+            curvature[t * n + t] = FIRST * if market.softness > 0.0 { market.softness } else { stiffness };
+        }
+        Self {
+            markets,
+            best: None,
+            steepest_left: None,
+            curvature,
+            largest: 0.0,
+            pairs: 0,
+            idle: 0,
+            plain: false,
+            least: f64::INFINITY,
+        }
+    }
+
+    /// Takes the sums that answered `prices`.
+    pub fn observe(&mut self, prices: &[f64], sums: &[f64]) {
+        let slope = self.gradients(prices, sums);
+        let point = Point { prices: prices.to_vec(), slope };
+        let norm = self.slope_inside(&point);
+        self.idle += 1;
+        if norm < PROGRESS * self.least {
+            (self.least, self.idle, self.plain) = (norm, 0, false);
+            self.steepest_left = Some(point.clone());
+        }
+        let Some(best) = self.best.take() else {
+            self.scale_without_softness(&point);
+            self.best = Some(point);
+            return;
+        };
+        let step: Vec<f64> = point.prices.iter().zip(&best.prices).map(|(new, old)| new - old).collect();
+        let bend: Vec<f64> = best.slope.iter().zip(&point.slope).map(|(old, new)| old - new).collect();
+        self.learn(&step, &bend);
+        let (before, after) = (dot(&best.slope, &step), dot(&point.slope, &step));
+        let keep = if self.plain { after >= 0.0 } else { after >= -OVERSHOOT * before };
+        if self.plain && !keep {
+            self.largest *= 2.0;
+        }
+        self.best = Some(if keep { point } else { best });
+        if !self.plain && self.idle >= PATIENCE {
+            (self.plain, self.idle) = (true, 0);
+            self.best.clone_from(&self.steepest_left);
+        }
+    }
+
+    /// The prices to try next.
+    pub fn propose(&self) -> Vec<f64> {
+        match &self.best {
+            None => self.markets.iter().map(Market::opening_price).collect(),
+            Some(best) if self.plain => self.ascend(best),
+            Some(best) => self.secant_step(best).unwrap_or_else(|| self.ascend(best)),
+        }
+    }
+
+    /// By how much the cost of sums that are known up to `drift` is above what `prices` prove, without the agents' own
+    /// slack.
+    pub fn excess(&self, prices: &[f64], sums: &[f64], drift: f64) -> f64 {
+        let slopes = self.gradients(prices, sums);
+        excess_at_most(&self.markets, prices, &slopes, drift)
+    }
+
+    /// What the agents' bounds prove.
+    pub fn verdict(&self, prices: &[f64], sums: &[f64], bounds: &Bounds) -> Verdict {
+        let rounding = prices.len() as f64 * 4.0 * f64::EPSILON;
+        let mut size = 0.0;
+        for ((market, price), sum) in self.markets.iter().zip(prices).zip(sums) {
+            size += market.offset.abs() + sum.abs() + (market.softness * price).abs();
+        }
+        let excess = self.excess(prices, sums, bounds.drift + rounding * size);
+        let mut dual = Interval::ZERO;
+        for (market, price) in self.markets.iter().zip(prices) {
+            dual = dual.plus(market.dual(*price));
+        }
+        let lower = dual.plus(Interval::point(bounds.lower));
+        let upper = lower.plus(Interval::point(bounds.slack)).plus(Interval::point(excess));
+        Verdict { lower: lower.low, upper: upper.high }
+    }
+
+    /// The markets, one a junction.
+    pub fn markets(&self) -> &[Market] {
+        &self.markets
+    }
+
+    fn gradients(&self, prices: &[f64], sums: &[f64]) -> Vec<f64> {
+        let slope = |((market, price), sum): ((&Market, &f64), &f64)| market.gradient(*price, *sum);
+        self.markets.iter().zip(prices).zip(sums).map(slope).collect()
+    }
+
+    /// 2-norm of the slope, without what points out of the price limits.
+    fn slope_inside(&self, point: &Point) -> f64 {
+        let mut sum = 0.0;
+        for (t, slope) in point.slope.iter().enumerate() {
+            if !self.blocked(point, t) {
+                sum += slope * slope;
+            }
+        }
+        sum.sqrt()
+    }
+
+    fn blocked(&self, point: &Point, t: usize) -> bool {
+        let (price, slope) = (point.prices[t], point.slope[t]);
+        (price <= self.markets[t].lowest && slope <= 0.0) || (price >= self.markets[t].highest && slope >= 0.0)
+    }
+
+    /// Where no market gives way, the first step changes no price by more than one.
+    fn scale_without_softness(&mut self, first: &Point) {
+        let n = self.markets.len();
+        let most = first.slope.iter().fold(f64::MIN_POSITIVE, |most, slope| most.max(slope.abs()));
+        for t in 0..n {
+            if self.curvature[t * n + t] == 0.0 {
+                self.curvature[t * n + t] = most;
+            }
+        }
+        self.largest = (0..n).fold(0.0, |largest, t| largest.max(self.curvature[t * n + t]));
+    }
+
+    fn learn(&mut self, step: &[f64], bend: &[f64]) {
+        let n = step.len();
+        let (across, along) = (dot(step, bend), dot(step, step));
+        if across.is_nan() || across <= 1e-14 * along.sqrt() * dot(bend, bend).sqrt() || across < f64::MIN_POSITIVE {
+            return;
+        }
+        let steepness = dot(bend, bend) / across;
+        self.largest = self.largest.max(steepness);
+        self.pairs += 1;
+        let mut image = product(&self.curvature, step);
+        let mut expected = dot(step, &image);
+        if self.pairs == 1 {
+            let factor = (steepness * along / expected).clamp(0.1, 10.0);
+            self.curvature.iter_mut().for_each(|entry| *entry *= factor);
+            image.iter_mut().for_each(|entry| *entry *= factor);
+            expected *= factor;
+        }
+        for i in 0..n {
+            for j in 0..n {
+                self.curvature[i * n + j] += bend[i] * bend[j] / across - image[i] * image[j] / expected;
+            }
+        }
+    }
+
+    fn ascend(&self, from: &Point) -> Vec<f64> {
+        let climb = |(t, price): (usize, &f64)| self.markets[t].clamp(price + from.slope[t] / self.largest);
+        from.prices.iter().enumerate().map(climb).collect()
+    }
+
+    /// The best point of the model within the price limits, found by fixing what goes beyond; None if B is not definite.
+    fn secant_step(&self, from: &Point) -> Option<Vec<f64>> {
+        let n = self.markets.len();
+        let mut step = vec![0.0; n];
+        let mut fixed: Vec<bool> = (0..n).map(|t| self.blocked(from, t)).collect();
+        loop {
+            let free: Vec<usize> = (0..n).filter(|t| !fixed[*t]).collect();
+            let target = |t: &usize| {
+                let held: f64 = (0..n).filter(|k| fixed[*k]).map(|k| self.curvature[t * n + k] * step[k]).sum();
+                from.slope[*t] - held
+            };
+            let right: Vec<f64> = free.iter().map(target).collect();
+            let solved = self.solve(&free, right)?;
+            let mut beyond = false;
+            for (t, change) in free.iter().zip(solved) {
+                let market = &self.markets[*t];
+                let room = market.clamp(from.prices[*t] + change) - from.prices[*t];
+                let outside = from.prices[*t] + change < market.lowest || from.prices[*t] + change > market.highest;
+                step[*t] = if outside { room } else { change };
+                fixed[*t] = outside;
+                beyond |= outside;
+            }
+            if !beyond {
+                break;
+            }
+        }
+        Some((0..n).map(|t| self.markets[t].clamp(from.prices[t] + step[t])).collect())
+    }
+
+    /// Solves with the rows and columns `free` of B, by Cholesky.
+    fn solve(&self, free: &[usize], mut right: Vec<f64>) -> Option<Vec<f64>> {
+        let (n, m) = (self.markets.len(), free.len());
+        let mut factor = vec![0.0; m * m];
+        for i in 0..m {
+            for j in 0..=i {
+                let mut entry = self.curvature[free[i] * n + free[j]];
+                for k in 0..j {
+                    entry -= factor[i * m + k] * factor[j * m + k];
+                }
+                if i != j {
+                    factor[i * m + j] = entry / factor[j * m + j];
+                } else if entry > 0.0 && entry.is_finite() {
+                    factor[i * m + i] = entry.sqrt();
+                } else {
+                    return None;
+                }
+            }
+        }
+        for i in 0..m {
+            for k in 0..i {
+                right[i] -= factor[i * m + k] * right[k];
+            }
+            right[i] /= factor[i * m + i];
+        }
+        for i in (0..m).rev() {
+            for k in i + 1..m {
+                right[i] -= factor[k * m + i] * right[k];
+            }
+            right[i] /= factor[i * m + i];
+        }
+        Some(right)
+    }
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let mut sum = 0.0;
+    for (a, b) in a.iter().zip(b) {
+        sum += a * b;
+    }
+    sum
+}
+
+fn product(matrix: &[f64], vector: &[f64]) -> Vec<f64> {
+    matrix.chunks_exact(vector.len()).map(|row| dot(row, vector)).collect()
+}
+
+/// Curvature that is expected at first, in units of the markets' own softness.
+const FIRST: f64 = 3.0;
+/// Part of the slope that may point back where a secant step ends.
+const OVERSHOOT: f64 = 0.5;
+/// What counts as less slope than ever.
+const PROGRESS: f64 = 0.95;
+/// Secant steps without less slope than ever after which plain ascent takes over.
+const PATIENCE: u32 = 12;
