@@ -3,8 +3,10 @@
 //! A suite runs our solver and its peers in the same process on the same work and returns [`Row`]s. What stands in
 //! `docs/benchmarks.md` is written from these by the same command.
 
+pub mod exchange;
 pub mod page;
 pub mod pglib;
+pub mod scale;
 
 mod picture;
 mod row;
