@@ -5,6 +5,7 @@
 
 pub mod exchange;
 pub mod page;
+pub mod peer;
 pub mod pglib;
 pub mod scale;
 

@@ -68,6 +68,9 @@ struct TableRow {
     values: Vec<f64>,
 }
 
+/// Where the bus of each number stands; None if it is isolated.
+type Places = BTreeMap<u64, Option<usize>>;
+
 /// The tables of a file that matter.
 #[derive(Default)]
 struct Tables {
@@ -159,8 +162,8 @@ impl Tables {
         Ok(Case { name, base_mva, buses, generators, branches })
     }
 
-    /// Where each bus number stands, None for those that are isolated, and the buses.
-    fn buses(&self, base_mva: f64) -> Result<(BTreeMap<u64, Option<usize>>, Vec<Bus>), Mistake> {
+    /// The buses, and where each number stands.
+    fn buses(&self, base_mva: f64) -> Result<(Places, Vec<Bus>), Mistake> {
         let (line, rows) = self.table("bus")?;
         let (mut numbers, mut buses) = (BTreeMap::new(), Vec::new());
         for row in rows {
@@ -187,7 +190,7 @@ impl Tables {
         Ok((numbers, buses))
     }
 
-    fn generators(&self, base_mva: f64, numbers: &BTreeMap<u64, Option<usize>>) -> Result<Vec<Generator>, Mistake> {
+    fn generators(&self, base_mva: f64, numbers: &Places) -> Result<Vec<Generator>, Mistake> {
         let (_, rows) = self.table("gen")?;
         let (cost_line, costs) = self.table("gencost")?;
         // A second half, if any, is the cost of reactive power.
@@ -213,7 +216,7 @@ impl Tables {
         Ok(generators)
     }
 
-    fn branches(&self, base_mva: f64, numbers: &BTreeMap<u64, Option<usize>>) -> Result<Vec<Branch>, Mistake> {
+    fn branches(&self, base_mva: f64, numbers: &Places) -> Result<Vec<Branch>, Mistake> {
         let (_, rows) = self.table("branch")?;
         let mut branches = Vec::new();
         for row in rows {
@@ -274,7 +277,7 @@ impl TableRow {
     }
 
     /// The place of the bus that a column names; None if it is isolated.
-    fn bus(&self, column: usize, numbers: &BTreeMap<u64, Option<usize>>) -> Result<Option<usize>, Mistake> {
+    fn bus(&self, column: usize, numbers: &Places) -> Result<Option<usize>, Mistake> {
         let id = self.whole("a bus number", column)?;
         match numbers.get(&id) {
             Some(place) => Ok(*place),
