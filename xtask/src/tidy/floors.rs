@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Floor and room of every crate. Crates of one floor never depend on each other, except that the command line stands
 /// above the other shell crates.
-const FLOORS: [(&str, Place); 14] = [
+const FLOORS: [(&str, Place); 15] = [
     ("mesh-model", Place::Floor(0, 0)),
+    ("mesh-dsl", Place::Floor(1, 0)),
     ("mesh-solver", Place::Floor(1, 0)),
     ("mesh-identity", Place::Floor(1, 0)),
     ("mesh-ledger", Place::Floor(1, 0)),

@@ -8,8 +8,9 @@ use super::source;
 use super::tree::Tree;
 
 /// The crates below the shell.
-const PURE: [&str; 8] = [
+const PURE: [&str; 9] = [
     "mesh-model",
+    "mesh-dsl",
     "mesh-solver",
     "mesh-identity",
     "mesh-ledger",

@@ -80,10 +80,18 @@ impl Label {
         Self(format!("junction_{number}"))
     }
 
+    /// What `other` is called inside a box of this label, if it lies there; the empty path if it is that box.
+    pub fn rest(&self, other: &Self) -> Option<Self> {
+        let rest = other.0.strip_prefix(&self.0)?;
+        match rest.strip_prefix('.') {
+            Some(inner) => Some(Self(inner.to_owned())),
+            None => (self.is_empty() || rest.is_empty()).then(|| Self(rest.to_owned())),
+        }
+    }
+
     /// Whether `other` would lie inside a box of this label, or is the same.
     pub fn holds(&self, other: &Self) -> bool {
-        let rest = other.0.strip_prefix(&self.0);
-        self.is_empty() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        self.rest(other).is_some()
     }
 }
 
@@ -136,5 +144,7 @@ mod tests {
     fn a_box_holds_what_begins_with_its_words() {
         assert!(label("a").holds(&label("a.b")) && label("a").holds(&label("a")) && label("").holds(&label("a")));
         assert!(!label("a").holds(&label("ab")) && !label("a.b").holds(&label("a")));
+        assert_eq!(label("a").rest(&label("a.b.c")), Some(label("b.c")));
+        assert_eq!(label("").rest(&label("a.b")), Some(label("a.b")));
     }
 }
