@@ -3,6 +3,7 @@
 //! A suite runs our solver and its peers in the same process on the same work and returns [`Row`]s. What stands in
 //! `docs/benchmarks.md` is written from these by the same command.
 
+pub mod assignment;
 pub mod exchange;
 pub mod page;
 pub mod peer;

@@ -28,5 +28,5 @@ mod knapsack;
 pub use certificate::{AssignmentCertificate, CertificateFault, Contribution, ImpossibilityProof};
 pub use links::{Links, Traffic};
 pub use problem::{AgentProblem, AssignmentError, AssignmentProblem, Job, Task};
-pub use solve::{AssignmentReport, AssignmentSettings, Outcome, plain_auction, solve};
+pub use solve::{AssignmentReport, AssignmentSettings, Outcome, PlainBid, plain_auction, solve};
 pub use worth::Worth;

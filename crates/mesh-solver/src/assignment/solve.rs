@@ -11,7 +11,7 @@ use super::exchange::improve;
 use super::knapsack::{Profits, advantages, best_bundle};
 use super::links::{Links, Traffic};
 use super::prices::{Demand, PriceSearch, bound_at};
-use super::problem::{AssignmentError, AssignmentProblem};
+use super::problem::{AgentProblem, AssignmentError, AssignmentProblem, Choice, common_divisor};
 use super::worth::Worth;
 
 /// How much talk an assignment may cost.
@@ -110,18 +110,28 @@ pub fn solve(
     Ok(Outcome::Assigned(AssignmentReport { certificate, traffic, prices_traffic, steps, attempts }))
 }
 
-/// The auction alone with profits for bids, as it is held without any prices: the peer of the benchmarks. Tasks may be
-/// left.
+/// What an agent bids for a task when there are no prices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlainBid {
+    /// Its profit.
+    Profit,
+    /// Its profit per part of the resources that it uses: greedy by density.
+    Density,
+}
+
+/// The auction alone, as it is held without any prices and with nothing done afterwards: the peer of the benchmarks.
+/// Tasks may be left.
 pub fn plain_auction(
     problem: &AssignmentProblem,
     links: &Links,
+    bid: PlainBid,
     rounds_max: u64,
     lost: &mut dyn FnMut(u64, usize, usize) -> bool,
 ) -> Result<(Vec<Option<usize>>, Traffic), AssignmentError> {
     check_links(problem, links)?;
     let tasks = problem.tasks().len();
-    let own = |agent: &super::AgentProblem| -> Vec<Option<Worth>> {
-        (0..tasks).map(|task| agent.choice(task).map(|choice| choice.profit)).collect()
+    let own = |agent: &AgentProblem| -> Vec<Option<Worth>> {
+        (0..tasks).map(|task| agent.choice(task).map(|choice| plain_bid(agent, choice, bid))).collect()
     };
     let bids = problem.agents().iter().map(own).collect();
     let mut traffic = Traffic::default();
@@ -148,7 +158,7 @@ impl<'a> Run<'a> {
     fn new(problem: &'a AssignmentProblem, links: &'a Links, settings: AssignmentSettings) -> Self {
         let tasks = problem.tasks().len();
         let agents = problem.agents().iter();
-        let grain = agents.fold(0, |grain, agent| super::problem::common_divisor(grain, agent.grain()));
+        let grain = agents.fold(0, |grain, agent| common_divisor(grain, agent.grain()));
         let grain = i64::try_from(grain).unwrap_or(1).max(1);
         let (holders, urgency, traffic) = (vec![None; tasks], vec![0; tasks], Traffic::default());
         Self { problem, links, settings, holders, standing: None, urgency, grain, traffic, attempts: 0 }
@@ -252,6 +262,15 @@ fn settled(bidders: &[Bidder]) -> bool {
     bidders.iter().all(|bidder| bidder.winners() == believed)
 }
 
+fn plain_bid(agent: &AgentProblem, choice: &Choice, bid: PlainBid) -> Worth {
+    if bid == PlainBid::Profit {
+        return choice.profit;
+    }
+    let parts = choice.weights.iter().zip(agent.capacities());
+    let used: f64 = parts.map(|(weight, capacity)| *weight as f64 / (*capacity).max(1) as f64).sum();
+    Worth((choice.profit.0 as f64 / used.max(LEAST_PART)) as i64)
+}
+
 /// What all agents say to these prices, summed in their order.
 fn ask(problem: &AssignmentProblem, prices: &[Worth], profits: Profits) -> Demand {
     let mut demand = Demand { takers: vec![0; prices.len()], gain: Worth::ZERO };
@@ -302,6 +321,8 @@ fn check_links(problem: &AssignmentProblem, links: &Links) -> Result<(), Assignm
     if agents == linked { Ok(()) } else { Err(AssignmentError::LinkedAgents { links: linked, agents }) }
 }
 
+/// Part of its resources that a task counts as using if it uses less.
+const LEAST_PART: f64 = 1e-3;
 /// Price steps before the first auction.
 const FIRST_ATTEMPT: u32 = 16;
 /// Price steps from one auction to the next.

@@ -2,8 +2,8 @@
 
 use crate::generate::Dice;
 use mesh_solver::assignment::{
-    AgentProblem, AssignmentProblem, AssignmentReport, AssignmentSettings, CertificateFault, Job, Links, Outcome, Task,
-    Worth, plain_auction, solve,
+    AgentProblem, AssignmentProblem, AssignmentReport, AssignmentSettings, CertificateFault, Job, Links, Outcome,
+    PlainBid, Task, Worth, plain_auction, solve,
 };
 use proptest::prelude::*;
 
@@ -190,7 +190,10 @@ fn a_plain_auction_gives_no_task_twice() {
     for seed in 0..40 {
         let problem = small(seed);
         let links = Links::complete(problem.agents().len()).expect("connected");
-        let (holders, _) = plain_auction(&problem, &links, 500, &mut |_, _, _| false).expect("links of the right size");
-        assert!(problem.value(&holders).is_some(), "seed {seed}");
+        for bid in [PlainBid::Profit, PlainBid::Density] {
+            let auction = plain_auction(&problem, &links, bid, 500, &mut |_, _, _| false);
+            let (holders, traffic) = auction.expect("links of the right size");
+            assert!(problem.value(&holders).is_some() && traffic.rounds < 500, "seed {seed}");
+        }
     }
 }
