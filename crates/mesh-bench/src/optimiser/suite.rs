@@ -1,26 +1,32 @@
 //! The suites by name, and what is said of all of them together.
 
-use super::{Row, Sense, SuiteError, SuiteReport, SuiteSettings};
+use super::{Row, Sense, SuiteError, SuiteReport, SuiteSettings, assignment};
 
 /// Told often what is being done; its error, an interruption, ends the suite.
 pub type Progress<'a> = dyn FnMut(&str) -> Result<(), SuiteError> + 'a;
 
 /// A suite of the bench.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Suite {}
+pub enum Suite {
+    /// Who does what: whole tasks.
+    Assignment,
+}
 
 impl Suite {
     /// All of them, in the order in which they are run.
-    pub const ALL: [Self; 0] = [];
+    pub const ALL: [Self; 1] = [Self::Assignment];
 
     /// As the command line calls it.
     pub const fn name(self) -> &'static str {
-        match self {}
+        match self {
+            Self::Assignment => "assignment",
+        }
     }
 
     fn run(self, settings: &SuiteSettings, progress: &mut Progress<'_>) -> Result<SuiteReport, SuiteError> {
-        let _ = (settings, progress);
-        match self {}
+        match self {
+            Self::Assignment => assignment::run(settings, progress),
+        }
     }
 }
 

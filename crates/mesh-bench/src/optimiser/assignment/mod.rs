@@ -7,7 +7,7 @@ pub mod generate;
 pub mod orlibrary;
 pub mod published;
 
-use super::{Row, Sense, SuiteError, SuiteReport, SuiteSettings};
+use super::{Progress, Row, Sense, SuiteError, SuiteReport, SuiteSettings};
 use mesh_solver::assignment::{
     AgentProblem, AssignmentError, AssignmentProblem, AssignmentReport, AssignmentSettings, Job, Links, Outcome,
     PlainBid, Task, Worth, plain_auction, solve,
@@ -29,10 +29,7 @@ pub struct Instance {
 }
 
 /// Runs the suite.
-pub fn run(
-    settings: &SuiteSettings,
-    progress: &mut dyn FnMut(&str) -> Result<(), SuiteError>,
-) -> Result<SuiteReport, SuiteError> {
+pub fn run(settings: &SuiteSettings, progress: &mut Progress<'_>) -> Result<SuiteReport, SuiteError> {
     let mut report = SuiteReport::default();
     report.notes.push(
         "assignment: one setting for all; profits are rows of their agents, links are complete, value and bound are \
@@ -77,7 +74,7 @@ struct Measured {
 fn measure(
     instances: &[Instance],
     notes: &mut Vec<String>,
-    progress: &mut dyn FnMut(&str) -> Result<(), SuiteError>,
+    progress: &mut Progress<'_>,
 ) -> Result<Vec<Measured>, SuiteError> {
     let mut measured = Vec::with_capacity(instances.len());
     for instance in instances {
