@@ -8,6 +8,7 @@
 //! - [`network`]: problems that meet at junctions.
 //! - [`compile`]: a wiring diagram of open problems as such a network.
 //! - [`prices`]: many agents that meet at few junctions, over a tree.
+//! - [`rounds`]: members of a network that agree edge by edge, over links that lose and delay.
 //! - [`edge`]: what two ends of an edge do with their solutions to agree on a flow and a price.
 //!
 //! Nothing here knows an asset, a message or a clock. Every result is a function of the arguments of the calls so far,
@@ -22,6 +23,7 @@ pub mod network;
 pub mod prices;
 pub mod problem;
 pub mod qp;
+pub mod rounds;
 
 mod dense;
 mod elimination;

@@ -1,0 +1,87 @@
+//! The edge core: members that solve their own problems and agree, edge by edge, in rounds that may be lost or late.
+//!
+//! ```text
+//! solve     x    = argmin f + sum over edges of 1/2 W (a(x) - s)^2       a: the shared variable, s: state held here
+//! send      q    = 2 a - s                                               [`crate::edge::reflect`]
+//! receive   s   <- (1 - theta) s + theta q                               [`crate::edge::receive`]
+//! ```
+//!
+//! - [`layout`]: which members meet over which edges; every junction becomes edges between two.
+//! - [`agent`]: one member, as a state machine.
+//! - [`message`]: what is sent.
+//! - [`error`]: what a neighbour can do wrong.
+//!
+//! **Under loss.** The state lives at the receiver, so a lost message is a step of one edge that is not taken, for which
+//! 0 < theta < 1 converges (Bastianello et al., arXiv 1901.09252). Messages are absolute and numbered; the newest is
+//! taken in once, and a silent neighbour's state is held. How many rounds are lost is counted, and theta made larger by
+//! as much: with 1/2 where nothing is lost, the mean step is the same. Neighbours of both ends pass frames on where the
+//! direct way is unreliable.
+//!
+//! **Weights** are agreed by both ends under a number. Frames of another number are not taken in. The source offers a
+//! change and repeats it; the sink takes it up, and the source does when it sees the sink's number.
+//!
+//! **Certificates** are made every few rounds; see the ledger's page for what is proved.
+//!
+//! Nothing here reads a clock or draws a number: a run is a function of the calls.
+
+pub mod agent;
+pub mod error;
+pub mod layout;
+pub mod message;
+
+mod ledger;
+mod link;
+mod weights;
+
+#[cfg(test)]
+mod tests;
+
+pub use agent::Agent;
+pub use error::PeerError;
+pub use layout::{Bond, LayoutError, Seat};
+pub use message::{Epoch, Frame, Message, Verdict};
+
+/// What all members of a network must have the same.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// The step where nothing is lost; in (0, 1).
+    pub theta: f64,
+    /// Largest step where much is lost; in (0, 1).
+    pub theta_max: f64,
+    /// Most rounds from sending until it is known to be heard, for the larger step.
+    pub prompt_max: u64,
+    /// Least rounds between changes of an edge's weight.
+    pub reweigh_every: u64,
+    /// Most changes of an edge's weight.
+    pub reweigh_max: u32,
+    /// Rounds from one version of the dual vector to the next.
+    pub claim_every: u64,
+    /// By how much plans may be off each other at a shared variable, in its unit.
+    pub agreement: f64,
+    /// Largest distance of all copies from each other at convergence, in the shared variables' unit.
+    pub mismatch_max: f64,
+    /// Largest weighted residual at convergence, over its scale.
+    pub residual_max: f64,
+    /// Largest certified relative gap at convergence.
+    pub gap_max: f64,
+    /// Whether neighbours of both ends may read and pass on what two say to each other.
+    pub relay: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            theta: 0.5,
+            theta_max: 0.7,
+            prompt_max: 8,
+            reweigh_every: 20,
+            reweigh_max: 10,
+            claim_every: 4,
+            agreement: 1e-5,
+            mismatch_max: 1e-4,
+            residual_max: 1e-3,
+            gap_max: 1e-4,
+            relay: true,
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! One member of the rounds.
+
+use super::Settings;
+use super::error::PeerError;
+use super::layout::Seat;
+use super::ledger::{Ledger, keep_newest};
+use super::link::Link;
+use super::message::{Epoch, Frame, Message, Verdict};
+use super::weights;
+use crate::edge::{self, End};
+use crate::{QpError, QpProblem, QpSolver};
+use std::collections::{BTreeMap, VecDeque};
+
+/// One member: what it is told and how often it is asked for a round is all that its messages depend on.
+///
+/// ```text
+/// handle(from, message)   any number of times, in any order
+/// next_round()            takes in the newest of each neighbour, solves, and has one message for each
+/// poll()                  until there is none
+/// ```
+#[derive(Debug, Clone)]
+pub struct Agent {
+    settings: Settings,
+    member: usize,
+    parent: Option<usize>,
+    problem: QpProblem,
+    own_variables: usize,
+    links: Vec<Link>,
+    solver: QpSolver,
+    solver_settings: crate::Settings,
+    solution: Vec<f64>,
+    ledger: Ledger,
+    epoch: Epoch,
+    round: u64,
+    outbox: VecDeque<(usize, Message)>,
+}
+
+impl Agent {
+    /// A member at the beginning, without a message for anybody.
+    pub fn new(settings: Settings, seat: Seat) -> Result<Self, QpError> {
+        let Seat { member, problem, own_variables, links: bonds, parent, children } = seat;
+        let links: Vec<Link> = bonds
+            .into_iter()
+            .map(|bond| {
+                let end = if member < bond.neighbour { End::Source } else { End::Sink };
+                let guess = weights::guess(&problem, &bond.variables);
+                let start = bond.variables.iter().map(|j| 0.0_f64.clamp(problem.lower()[*j], problem.upper()[*j]));
+                let start = start.collect();
+                Link::new(bond, end, guess, start)
+            })
+            .collect();
+        let solver_settings = crate::Settings::default();
+        let plain = QpSolver::new(&problem, &vec![0.0; problem.variables()], solver_settings.clone())?;
+        let ledger = Ledger::new(plain, &children, settings.agreement);
+        let solver = QpSolver::new(&problem, &pulls(&problem, &links), solver_settings.clone())?;
+        Ok(Self {
+            settings,
+            member,
+            parent,
+            own_variables,
+            solution: Vec::new(),
+            links,
+            solver,
+            solver_settings,
+            ledger,
+            epoch: Epoch::default(),
+            round: 0,
+            outbox: VecDeque::new(),
+            problem,
+        })
+    }
+
+    /// Takes what a neighbour sent. If any part of it cannot be believed, nothing changes.
+    pub fn handle(&mut self, from: usize, message: Message) -> Result<(), PeerError> {
+        let Message { frame, relayed } = message;
+        if frame.author != from || frame.reader != self.member {
+            return Err(PeerError::Stranger { author: frame.author });
+        }
+        if relayed.len() > self.links.len() * RELAYED_PER_LINK {
+            let limit = self.links.len() * RELAYED_PER_LINK;
+            return Err(PeerError::TooMuch { author: from, frames: relayed.len(), limit });
+        }
+        self.check(&frame)?;
+        for frame in &relayed {
+            if frame.reader == self.member {
+                self.check(frame)?;
+                let may_relay = self.link(frame.author).is_some_and(|link| link.bond.relays.contains(&from));
+                if !may_relay {
+                    return Err(PeerError::Stranger { author: frame.author });
+                }
+            } else if frame.author != from || self.link(frame.reader).is_none() {
+                return Err(PeerError::Stranger { author: frame.author });
+            }
+        }
+        self.keep(frame);
+        for frame in relayed {
+            if frame.reader == self.member {
+                self.keep(frame);
+            } else if let Some(link) = self.links.iter_mut().find(|link| link.bond.neighbour == frame.reader) {
+                link.pass_on(frame);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in what was heard, solves, and puts one message for each neighbour up for [`Agent::poll`]. What was not
+    /// polled since the round before is dropped: it says less than what replaces it.
+    pub fn next_round(&mut self) -> Result<(), QpError> {
+        self.round += 1;
+        let mut reweighted = false;
+        for link in &mut self.links {
+            reweighted |= link.take_in(self.round, self.epoch, &self.settings).reweighted;
+        }
+        if self.round % self.settings.claim_every == 0 {
+            let version = self.round / self.settings.claim_every;
+            for link in self.links.iter_mut().filter(|link| link.end == End::Source) {
+                link.claim(version, self.epoch);
+                keep_newest(&mut link.claims);
+            }
+        }
+        self.ledger.step(&self.problem, &self.links, self.epoch);
+        if self.parent.is_none() {
+            self.ledger.judge(&self.settings);
+        }
+        if reweighted {
+            self.solver =
+                QpSolver::new(&self.problem, &pulls(&self.problem, &self.links), self.solver_settings.clone())?;
+        }
+        self.solve()?;
+        self.send();
+        Ok(())
+    }
+
+    /// The next message and whom it is for.
+    pub fn poll(&mut self) -> Option<(usize, Message)> {
+        self.outbox.pop_front()
+    }
+
+    /// What is proved so far.
+    pub fn verdict(&self) -> Option<&Verdict> {
+        self.ledger.verdict()
+    }
+
+    /// The plan of the verdict for this member's own variables.
+    pub fn plan(&self) -> Option<&[f64]> {
+        self.ledger.plan().and_then(|plan| plan.get(..self.own_variables))
+    }
+
+    /// The newest solution for this member's own variables; shared ones may still differ from the neighbours'.
+    pub fn copies(&self) -> &[f64] {
+        &self.solution[..self.own_variables.min(self.solution.len())]
+    }
+
+    /// Rounds so far.
+    pub fn round(&self) -> u64 {
+        self.round
+    }
+
+    fn solve(&mut self) -> Result<(), QpError> {
+        let mut linear = self.problem.linear().to_vec();
+        for link in &self.links {
+            for (k, variable) in link.bond.variables.iter().enumerate() {
+                linear[*variable] += edge::pull(link.state[k], link.weights[k]).linear;
+            }
+        }
+        self.solution = self.solver.solve(&linear, self.problem.lower(), self.problem.upper())?.x;
+        for link in &mut self.links {
+            link.copies = link.bond.variables.iter().map(|variable| self.solution[*variable]).collect();
+        }
+        Ok(())
+    }
+
+    fn send(&mut self) {
+        let mut frames = BTreeMap::new();
+        for link in &mut self.links {
+            let mut frame = link.frame(self.member, self.round, self.epoch);
+            if self.parent == Some(frame.reader) {
+                frame.sums = self.ledger.newest();
+            } else {
+                frame.verdict = self.ledger.verdict().copied();
+            }
+            frames.insert(frame.reader, frame);
+        }
+        self.outbox.clear();
+        for k in 0..self.links.len() {
+            let neighbour = self.links[k].bond.neighbour;
+            let mut relayed = self.links[k].forwarded();
+            for other in &self.links {
+                if other.bond.relays.contains(&neighbour) && other.is_unreliable() && self.settings.relay {
+                    relayed.push(frames[&other.bond.neighbour].clone());
+                }
+            }
+            self.outbox.push_back((neighbour, Message { frame: frames[&neighbour].clone(), relayed }));
+        }
+    }
+
+    fn check(&self, frame: &Frame) -> Result<(), PeerError> {
+        let link = self.link(frame.author).ok_or(PeerError::Stranger { author: frame.author })?;
+        let reach = |j: &usize| self.problem.lower()[*j].abs().max(self.problem.upper()[*j].abs());
+        link.check(frame, &link.bond.variables.iter().map(reach).collect::<Vec<f64>>())
+    }
+
+    /// A frame whose author was checked.
+    fn keep(&mut self, mut frame: Frame) {
+        let author = frame.author;
+        self.ledger.hear_sums(author, &std::mem::take(&mut frame.sums));
+        if self.parent == Some(author) {
+            if let Some(verdict) = frame.verdict.take() {
+                self.ledger.hear_verdict(verdict);
+            }
+        }
+        let Some(link) = self.links.iter_mut().find(|link| link.bond.neighbour == author) else { return };
+        if let Some(claim) = frame.claim.take().filter(|_| link.end == End::Sink) {
+            link.claims.entry(claim.version).or_insert(claim);
+            keep_newest(&mut link.claims);
+        }
+        link.keep(frame);
+    }
+
+    fn link(&self, neighbour: usize) -> Option<&Link> {
+        self.links.iter().find(|link| link.bond.neighbour == neighbour)
+    }
+}
+
+/// What the edges add to the diagonal of the problem.
+fn pulls(problem: &QpProblem, links: &[Link]) -> Vec<f64> {
+    let mut diagonal = vec![0.0; problem.variables()];
+    for link in links {
+        for (variable, weight) in link.bond.variables.iter().zip(&link.weights) {
+            diagonal[*variable] += edge::pull(0.0, *weight).diagonal;
+        }
+    }
+    diagonal
+}
+
+/// Most frames that are passed on in one message, for each neighbour of its reader.
+const RELAYED_PER_LINK: usize = 2;

@@ -1,0 +1,201 @@
+//! What is proved: bounds of one version of the dual vector, summed over the tree.
+//!
+//! Every few rounds the source of each edge claims a flow and a price for it; the claims of one number are a version of
+//! the dual vector, whichever rounds of their authors they are from. A member that has the claims on all its edges gives
+//! a safe lower bound at these prices, and the cost of a plan that keeps to these flows. The sums of both travel to the
+//! root. Any price proves something, so bounds of different versions may be used together: each is of one vector.
+//!
+//! The plan keeps to a flow up to a tolerance, since a member's own equations may leave no way to meet a number to the
+//! last bit. What it is off by is settled at the price: the least cost V(e) of plans that disagree by e is convex, so
+//! V(0) <= V(e) - y'e for the optimal price y, and the claimed price stands for y with a part of itself as doubt.
+
+use super::Settings;
+use super::message::{Epoch, Sums, Verdict};
+use crate::bound::{cost_rounded_up, lower_bound};
+use crate::edge::{self, End};
+use crate::rounds::link::Link;
+use crate::{QpProblem, QpSolver};
+use std::collections::BTreeMap;
+
+/// One member's part of the proof.
+#[derive(Debug, Clone)]
+pub(super) struct Ledger {
+    priced: QpSolver,
+    repaired: QpSolver,
+    /// By how much a plan may be off a flow.
+    tolerance: f64,
+    /// This member's own numbers by version, and the plan that costs the upper one.
+    own: BTreeMap<u64, (Sums, Vec<f64>)>,
+    /// The children's sums by version.
+    children: BTreeMap<usize, BTreeMap<u64, Sums>>,
+    /// Sums over this member and all below it.
+    totals: BTreeMap<u64, Sums>,
+    verdict: Option<Verdict>,
+}
+
+impl Ledger {
+    pub(super) fn new(plain: QpSolver, children: &[usize], tolerance: f64) -> Self {
+        Self {
+            tolerance,
+            repaired: plain.clone(),
+            priced: plain,
+            own: BTreeMap::new(),
+            children: children.iter().map(|child| (*child, BTreeMap::new())).collect(),
+            totals: BTreeMap::new(),
+            verdict: None,
+        }
+    }
+
+    pub(super) fn verdict(&self) -> Option<&Verdict> {
+        self.verdict.as_ref()
+    }
+
+    /// The plan of the version that the verdict's upper bound is of.
+    pub(super) fn plan(&self) -> Option<&[f64]> {
+        let verdict = self.verdict.as_ref()?;
+        self.own.get(&verdict.plan).map(|(_, plan)| &plan[..])
+    }
+
+    /// Takes a child's sums.
+    pub(super) fn hear_sums(&mut self, child: usize, sums: &[Sums]) {
+        let Some(known) = self.children.get_mut(&child) else { return };
+        for sums in sums {
+            known.entry(sums.version).or_insert(*sums);
+        }
+        keep_newest(known);
+    }
+
+    /// Takes the parent's verdict.
+    pub(super) fn hear_verdict(&mut self, verdict: Verdict) {
+        if self.verdict.is_none_or(|known| known.version < verdict.version) {
+            self.verdict = Some(verdict);
+        }
+    }
+
+    /// Newest sums first, for the parent.
+    pub(super) fn newest(&self) -> Vec<Sums> {
+        self.totals.values().rev().take(SUMS_SENT).copied().collect()
+    }
+
+    /// Evaluates what claims are complete, and adds up what can be added up.
+    pub(super) fn step(&mut self, problem: &QpProblem, links: &[Link], epoch: Epoch) {
+        if links.is_empty() {
+            return;
+        }
+        let done = self.verdict.map_or(0, |verdict| verdict.version);
+        let complete = |version: &&u64| {
+            **version > done
+                && !self.own.contains_key(*version)
+                && links.iter().all(|link| link.claims.get(*version).is_some_and(|claim| claim.epoch == epoch))
+        };
+        let versions: Vec<u64> = links[0].claims.keys().rev().filter(complete).take(EVALUATIONS_MAX).copied().collect();
+        for version in versions {
+            let evaluated = self.evaluate(problem, links, version, epoch);
+            self.own.insert(version, evaluated);
+        }
+        keep_newest(&mut self.own);
+        for (version, (own, _)) in &self.own {
+            if self.totals.contains_key(version) {
+                continue;
+            }
+            let parts: Option<Vec<&Sums>> = self.children.values().map(|sums| sums.get(version)).collect();
+            if let Some(parts) = parts {
+                self.totals.insert(*version, parts.into_iter().fold(*own, |sum, part| sum.plus(part)));
+            }
+        }
+        keep_newest(&mut self.totals);
+    }
+
+    /// At the root: judges the totals that are new.
+    pub(super) fn judge(&mut self, settings: &Settings) {
+        let done = self.verdict.map_or(0, |verdict| verdict.version);
+        let fresh: Vec<Sums> = self.totals.range(done + 1..).map(|(_, sums)| *sums).collect();
+        for sums in fresh {
+            let before = self.verdict;
+            let mut verdict = Verdict {
+                version: sums.version,
+                plan: sums.version,
+                lower: sums.lower,
+                upper: sums.upper,
+                mismatch: sums.mismatch_squared.sqrt(),
+                residual: (sums.residual_squared / sums.scale_squared.max(f64::MIN_POSITIVE)).sqrt(),
+                converged: false,
+            };
+            if let Some(before) = before {
+                verdict.lower = verdict.lower.max(before.lower);
+                if before.upper < verdict.upper {
+                    (verdict.upper, verdict.plan) = (before.upper, before.plan);
+                }
+            }
+            verdict.converged = before.is_some_and(|before| before.converged)
+                || (verdict.mismatch <= settings.mismatch_max
+                    && verdict.residual <= settings.residual_max
+                    && verdict.gap() <= settings.gap_max);
+            self.verdict = Some(verdict);
+        }
+    }
+
+    fn evaluate(&mut self, problem: &QpProblem, links: &[Link], version: u64, epoch: Epoch) -> (Sums, Vec<f64>) {
+        let (mut lower, mut upper) = (problem.lower().to_vec(), problem.upper().to_vec());
+        let (mut linear, mut extra) = (problem.linear().to_vec(), Vec::new());
+        let mut sums = Sums {
+            epoch,
+            version,
+            lower: f64::NEG_INFINITY,
+            upper: f64::INFINITY,
+            mismatch_squared: 0.0,
+            residual_squared: 0.0,
+            scale_squared: 0.0,
+        };
+        for link in links {
+            let claim = &link.claims[&version];
+            for (k, variable) in link.bond.variables.iter().enumerate() {
+                let cost = edge::cost_of_price(claim.price[k], link.end);
+                linear[*variable] += cost;
+                extra.push((*variable, cost));
+                let (least, most) = (claim.flow[k] - self.tolerance, claim.flow[k] + self.tolerance);
+                lower[*variable] = least.max(lower[*variable]).min(upper[*variable]);
+                upper[*variable] = most.min(upper[*variable]).max(lower[*variable]);
+                if link.end == End::Sink {
+                    let away = link.copies[k] - claim.flow[k];
+                    sums.mismatch_squared += away * away;
+                }
+            }
+            let residuals =
+                edge::residuals(&link.copies, &link.solved, &claim.flow, &claim.price, &link.weights[..], link.end);
+            sums.residual_squared += residuals.primal_squared + residuals.dual_squared;
+            sums.scale_squared += residuals.scale_squared;
+        }
+        if let Ok(solution) = self.priced.solve(&linear, problem.lower(), problem.upper()) {
+            sums.lower = lower_bound(problem, &extra, &solution.x, &solution.row_multipliers);
+        }
+        let Ok(plan) = self.repaired.solve(&linear, &lower, &upper) else { return (sums, Vec::new()) };
+        let mut settled = 0.0;
+        for link in links {
+            let claim = &link.claims[&version];
+            for (k, variable) in link.bond.variables.iter().enumerate() {
+                let off = plan.x[*variable] - claim.flow[k];
+                settled += edge::cost_of_price(claim.price[k], link.end) * off;
+                settled += PRICE_DOUBT * (claim.price[k] * off).abs();
+            }
+        }
+        sums.upper = (cost_rounded_up(problem, &plan.x) + settled).next_up();
+        (sums, plan.x)
+    }
+}
+
+/// Limits what is kept of versions.
+pub(super) fn keep_newest<T>(versions: &mut BTreeMap<u64, T>) {
+    while versions.len() > VERSIONS_MAX {
+        versions.pop_first();
+    }
+}
+
+/// Part of a price by which it may be wrong where a plan's distance from a flow is settled.
+const PRICE_DOUBT: f64 = 1.0 / 16.0;
+/// Most versions that are kept.
+const VERSIONS_MAX: usize = 64;
+/// Versions whose sums a frame holds.
+const SUMS_SENT: usize = 3;
+/// Versions that are evaluated in one round.
+const EVALUATIONS_MAX: usize = 2;

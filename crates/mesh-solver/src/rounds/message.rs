@@ -1,0 +1,198 @@
+//! What members send each other, and the bytes of it.
+//!
+//! A member sends one [`Message`] to each neighbour a round. It holds a [`Frame`] of its own and may pass on frames of
+//! others. A frame is complete in itself: what it says replaces what older ones said, so any may be lost, doubled or late.
+
+/// All that one member sends to a neighbour in one round.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Message {
+    /// Its own frame for this neighbour.
+    pub frame: Frame,
+    /// Frames of others, or for others.
+    pub relayed: Vec<Frame>,
+}
+
+/// What one member has to say to one neighbour.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Frame {
+    /// Who says it.
+    pub author: usize,
+    /// To whom.
+    pub reader: usize,
+    /// Number of the author's round; the newest wins.
+    pub sequence: u64,
+    /// Sequence of the newest frame of the reader that the author has; 0 if none.
+    pub heard: u64,
+    /// The stretch of rounds with fixed members that the numbers belong to.
+    pub epoch: Epoch,
+    /// Number of the weights that the numbers belong to; 0 before there are any.
+    pub weights: u32,
+    /// What the author would have as weights.
+    pub offer: Offer,
+    /// Its copies of the shared variables, reflected at its states; empty before there are weights.
+    pub reflected: Vec<f64>,
+    /// What the source of the edges takes as flow and price.
+    pub claim: Option<Claim>,
+    /// Sums over the author's part of the tree, newest versions.
+    pub sums: Vec<Sums>,
+    /// What the root found.
+    pub verdict: Option<Verdict>,
+}
+
+/// A stretch of rounds with fixed members. The higher one wins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Epoch {
+    /// Counts up. Even: all members take part. Odd: an island, others being out of reach.
+    pub number: u32,
+    /// Who opened it.
+    pub opener: usize,
+}
+
+/// What one end wants of the weights.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Offer {
+    /// Nothing.
+    Keep,
+    /// Its guess of each, before there are any.
+    Guess(Vec<Option<f64>>),
+    /// The source's wish: each times two to this power, from the next number on.
+    Scale(Vec<i8>),
+}
+
+/// Flow and price of the edges between two, as one version of a dual vector has them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claim {
+    /// The epoch it belongs to.
+    pub epoch: Epoch,
+    /// Which vector.
+    pub version: u64,
+    /// One flow an edge.
+    pub flow: Vec<f64>,
+    /// One price an edge: what one more unit costs the source.
+    pub price: Vec<f64>,
+}
+
+/// What one version of the dual vector comes to, over some members.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Sums {
+    /// The epoch it belongs to.
+    pub epoch: Epoch,
+    /// Which vector.
+    pub version: u64,
+    /// No plan costs less.
+    pub lower: f64,
+    /// Some plan costs no more; infinite if none was found.
+    pub upper: f64,
+    /// Squared distance of the sinks' copies from the flows.
+    pub mismatch_squared: f64,
+    /// Squared weighted distance from agreement, of copies and prices.
+    pub residual_squared: f64,
+    /// What that is relative to.
+    pub scale_squared: f64,
+}
+
+/// The best that is proved.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Verdict {
+    /// The newest version it knows.
+    pub version: u64,
+    /// The version whose flows the plan keeps to.
+    pub plan: u64,
+    /// No plan costs less.
+    pub lower: f64,
+    /// A plan costs no more.
+    pub upper: f64,
+    /// Distance of copies from each other at that version.
+    pub mismatch: f64,
+    /// Weighted distance from agreement over its scale.
+    pub residual: f64,
+    /// Whether all limits are met.
+    pub converged: bool,
+}
+
+impl Message {
+    /// The bytes before any envelope.
+    pub fn bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.frame.write(&mut bytes);
+        bytes.push(self.relayed.len() as u8);
+        self.relayed.iter().for_each(|frame| frame.write(&mut bytes));
+        bytes
+    }
+}
+
+impl Verdict {
+    /// What the plan may cost more than the best, relative to what it costs.
+    pub fn gap(&self) -> f64 {
+        (self.upper - self.lower) / self.upper.abs().max(1.0)
+    }
+}
+
+impl Sums {
+    /// Both together; rounded so that the bounds stay bounds.
+    pub(super) fn plus(&self, other: &Self) -> Self {
+        Self {
+            lower: (self.lower + other.lower).next_down(),
+            upper: (self.upper + other.upper).next_up(),
+            mismatch_squared: self.mismatch_squared + other.mismatch_squared,
+            residual_squared: self.residual_squared + other.residual_squared,
+            scale_squared: self.scale_squared + other.scale_squared,
+            ..*self
+        }
+    }
+}
+
+impl Frame {
+    /// Little-endian, fixed order, a count before each list.
+    fn write(&self, bytes: &mut Vec<u8>) {
+        bytes.extend((self.author as u16).to_le_bytes());
+        bytes.extend((self.reader as u16).to_le_bytes());
+        bytes.extend((self.sequence as u32).to_le_bytes());
+        bytes.extend((self.heard as u32).to_le_bytes());
+        write_epoch(self.epoch, bytes);
+        bytes.extend((self.weights as u16).to_le_bytes());
+        match &self.offer {
+            Offer::Keep => bytes.push(0),
+            Offer::Guess(guesses) => {
+                bytes.push(1);
+                write_numbers(&guesses.iter().map(|guess| guess.unwrap_or(0.0)).collect::<Vec<f64>>(), bytes);
+            }
+            Offer::Scale(powers) => {
+                bytes.extend([2, powers.len() as u8]);
+                bytes.extend(powers.iter().flat_map(|power| power.to_le_bytes()));
+            }
+        }
+        write_numbers(&self.reflected, bytes);
+        bytes.push(u8::from(self.claim.is_some()));
+        if let Some(claim) = &self.claim {
+            bytes.extend((claim.version as u32).to_le_bytes());
+            write_numbers(&claim.flow, bytes);
+            write_numbers(&claim.price, bytes);
+        }
+        bytes.push(self.sums.len() as u8);
+        for sums in &self.sums {
+            bytes.extend((sums.version as u32).to_le_bytes());
+            let numbers = [sums.lower, sums.upper, sums.mismatch_squared, sums.residual_squared, sums.scale_squared];
+            numbers.iter().for_each(|number| bytes.extend(number.to_le_bytes()));
+        }
+        bytes.push(u8::from(self.verdict.is_some()));
+        if let Some(verdict) = &self.verdict {
+            bytes.extend((verdict.version as u32).to_le_bytes());
+            bytes.extend((verdict.plan as u32).to_le_bytes());
+            for number in [verdict.lower, verdict.upper, verdict.mismatch, verdict.residual] {
+                bytes.extend(number.to_le_bytes());
+            }
+            bytes.push(u8::from(verdict.converged));
+        }
+    }
+}
+
+fn write_epoch(epoch: Epoch, bytes: &mut Vec<u8>) {
+    bytes.extend((epoch.number as u16).to_le_bytes());
+    bytes.extend((epoch.opener as u16).to_le_bytes());
+}
+
+fn write_numbers(numbers: &[f64], bytes: &mut Vec<u8>) {
+    bytes.extend((numbers.len() as u16).to_le_bytes());
+    numbers.iter().for_each(|number| bytes.extend(number.to_le_bytes()));
+}

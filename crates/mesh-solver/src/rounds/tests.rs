@@ -1,0 +1,209 @@
+//! Whole runs of small networks, over links that work, lose and lie.
+
+use super::message::Offer;
+use super::{Agent, Frame, Message, PeerError, Seat, Settings};
+use crate::{Junction, Member, Network, QpProblem, QpRow, QpSolver, Share};
+use mesh_model::Hash;
+
+/// Four members: all agree on one number, 0, 1 and 2 exchange, and 1, 2 and 3 share a budget of linear forms.
+fn network(seed: u64) -> Network {
+    let dice = |member: u64, what: u64| uniform(&[seed, member, what]);
+    let member = |index: u64| {
+        let quadratic: Vec<(usize, usize, f64)> = (0..4).map(|j| (j, j, 0.5 + 2.0 * dice(index, j as u64))).collect();
+        let linear = (0..4).map(|j| 4.0 * dice(index, 10 + j) - 3.0).collect();
+        let row = QpRow { terms: vec![(0, 1.0), (3, 1.0)], lower: -1.0, upper: 1.0 };
+        let problem = QpProblem::new(&quadratic, linear, 1.0, vec![row], vec![-2.0; 4], vec![2.0; 4]);
+        let mut shares = vec![Share { junction: 0, terms: vec![(0, 1.0)] }];
+        if index < 3 {
+            shares.push(Share { junction: 1, terms: vec![(1, 1.0)] });
+        }
+        if index > 0 {
+            shares.push(Share { junction: 2, terms: vec![(2, 1.0), (3, 0.5)] });
+        }
+        Member { problem: problem.expect("well formed"), shares }
+    };
+    let junctions = vec![Junction::Consensus, Junction::Exchange(0.5), Junction::Budget(0.25)];
+    Network { members: (0..4).map(member).collect(), junctions }
+}
+
+/// The optimum of all members in one problem.
+fn optimum(network: &Network) -> f64 {
+    let (mut quadratic, mut linear, mut rows) = (Vec::new(), Vec::new(), Vec::new());
+    let mut terms = vec![Vec::new(); network.junctions.len()];
+    let mut copies = Vec::new();
+    let mut constant = 0.0;
+    for member in &network.members {
+        let first = linear.len();
+        for j in 0..member.problem.variables() {
+            quadratic.extend(member.problem.hessian_row(j).iter().map(|(k, value)| (first + j, first + k, *value)));
+        }
+        linear.extend_from_slice(member.problem.linear());
+        constant += member.problem.constant();
+        let moved = |terms: &[(usize, f64)]| terms.iter().map(|(j, a)| (first + j, *a)).collect::<Vec<_>>();
+        rows.extend(member.problem.rows().iter().map(|row| QpRow { terms: moved(&row.terms), ..row.clone() }));
+        for share in &member.shares {
+            match network.junctions[share.junction] {
+                Junction::Consensus => copies.push(first + share.terms[0].0),
+                _ => terms[share.junction].extend(moved(&share.terms)),
+            }
+        }
+    }
+    rows.extend(copies.windows(2).map(|pair| QpRow {
+        terms: vec![(pair[0], 1.0), (pair[1], -1.0)],
+        lower: 0.0,
+        upper: 0.0,
+    }));
+    for (junction, terms) in network.junctions.iter().zip(terms) {
+        match junction {
+            Junction::Consensus => {}
+            Junction::Exchange(sum) => rows.push(QpRow { terms, lower: *sum, upper: *sum }),
+            Junction::Budget(most) => rows.push(QpRow { terms, lower: f64::NEG_INFINITY, upper: *most }),
+        }
+    }
+    let n = linear.len();
+    let whole = QpProblem::new(&quadratic, linear, constant, rows, vec![-2.0; n], vec![2.0; n]).expect("well formed");
+    let solution = QpSolver::new(&whole, &vec![0.0; n], crate::Settings::default()).expect("curved").solve_as_given();
+    solution.expect("feasible").objective + whole.constant()
+}
+
+fn agents(network: &Network) -> Vec<Agent> {
+    let seats = Seat::all(network).expect("shares what exists");
+    seats.into_iter().map(|seat| Agent::new(Settings::default(), seat).expect("feasible")).collect()
+}
+
+/// Rounds until all know that they are done; `lost(round, from, to)` says what does not arrive. Also the hash of all
+/// that was sent.
+fn run(agents: &mut [Agent], rounds_max: u64, lost: impl Fn(u64, usize, usize) -> bool) -> (Option<u64>, Hash) {
+    let mut sent = Vec::new();
+    for round in 1..=rounds_max {
+        let mut messages = Vec::new();
+        for (from, agent) in agents.iter_mut().enumerate() {
+            agent.next_round().expect("feasible");
+            while let Some((to, message)) = agent.poll() {
+                sent.extend(message.bytes());
+                messages.push((from, to, message));
+            }
+        }
+        for (from, to, message) in messages {
+            if !lost(round, from, to) {
+                agents[to].handle(from, message).expect("nobody lies");
+            }
+        }
+        if agents.iter().all(|agent| agent.verdict().is_some_and(|verdict| verdict.converged)) {
+            return (Some(round), Hash::of(&sent));
+        }
+    }
+    (None, Hash::of(&sent))
+}
+
+fn uniform(parts: &[u64]) -> f64 {
+    let mixed = parts.iter().fold(0, |state: u64, part| {
+        let mut x = (state ^ part).wrapping_add(0x9e37_79b9_7f4a_7c15);
+        x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        x ^ (x >> 31)
+    });
+    (mixed >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+fn check_right(seed: u64, agents: &[Agent], optimum: f64) {
+    let verdict = agents[0].verdict().expect("it converged");
+    assert!(verdict.lower <= optimum + 1e-9, "seed {seed}: {verdict:?}, optimum {optimum}");
+    assert!(verdict.upper >= optimum - 1e-9, "seed {seed}: {verdict:?}, optimum {optimum}");
+    assert!(verdict.upper - verdict.lower <= 1e-4 * verdict.upper.abs().max(1.0), "seed {seed}: {verdict:?}");
+    let plans: Vec<&[f64]> = agents.iter().map(|agent| agent.plan().expect("everybody has one")).collect();
+    let apart = plans.iter().map(|plan| (plan[0] - plans[0][0]).abs()).fold(0.0, f64::max);
+    assert!(apart <= 2e-5, "seed {seed}: copies are {apart} apart");
+    let exchanged = plans[0][1] + plans[1][1] + plans[2][1];
+    assert!((exchanged - 0.5).abs() <= 1e-4, "seed {seed}: {exchanged} is exchanged");
+    let spent: f64 = plans[1..].iter().map(|plan| plan[2] + 0.5 * plan[3]).sum();
+    assert!(spent <= 0.25 + 1e-4, "seed {seed}: {spent} of the budget is spent");
+}
+
+#[test]
+fn reaches_what_one_planner_finds_over_every_kind_of_junction() {
+    for seed in 0..8 {
+        let network = network(seed);
+        let mut agents = agents(&network);
+        let (rounds, _) = run(&mut agents, 500, |_, _, _| false);
+        assert!(rounds.is_some(), "seed {seed}: {:?}", agents[0].verdict());
+        check_right(seed, &agents, optimum(&network));
+    }
+}
+
+#[test]
+fn a_third_of_the_messages_may_be_lost() {
+    for seed in 0..4 {
+        let network = network(seed);
+        let mut agents = agents(&network);
+        let lost = |round, from, to| uniform(&[seed, round, from as u64, to as u64]) < 0.33;
+        let (rounds, _) = run(&mut agents, 1000, lost);
+        assert!(rounds.is_some(), "seed {seed}: {:?}", agents[0].verdict());
+        check_right(seed, &agents, optimum(&network));
+    }
+}
+
+#[test]
+fn the_same_messages_give_the_same_bits() {
+    let lost = |round, from, to| uniform(&[7, round, from as u64, to as u64]) < 0.2;
+    let (rounds, hash) = run(&mut agents(&network(3)), 60, lost);
+    let again = run(&mut agents(&network(3)), 60, lost);
+    assert_eq!((rounds, hash), again);
+}
+
+/// A frame from member 1 to member 0 as it is sent in the third round.
+fn frame(agents: &mut [Agent]) -> Frame {
+    for _ in 0..3 {
+        let mut messages = Vec::new();
+        for (from, agent) in agents.iter_mut().enumerate() {
+            agent.next_round().expect("feasible");
+            messages.extend(std::iter::from_fn(|| agent.poll()).map(|(to, message)| (from, to, message)));
+        }
+        for (from, to, message) in messages {
+            if (from, to) == (1, 0) && message.frame.sequence == 3 {
+                return message.frame;
+            }
+            agents[to].handle(from, message).expect("nobody lies");
+        }
+    }
+    panic!("member 1 speaks to member 0 in every round");
+}
+
+fn check_refused(spoil: impl Fn(&mut Frame), expect: impl Fn(&PeerError) -> bool) {
+    let mut agents = agents(&network(0));
+    let honest = frame(&mut agents);
+    let mut lie = honest.clone();
+    spoil(&mut lie);
+    let mut untouched = agents[0].clone();
+    let refused = agents[0].handle(1, Message { frame: lie, relayed: Vec::new() }).expect_err("it lies");
+    assert!(expect(&refused), "{refused:?}");
+    for agent in [&mut agents[0], &mut untouched] {
+        agent.handle(1, Message { frame: honest.clone(), relayed: Vec::new() }).expect("it is honest");
+        agent.next_round().expect("feasible");
+    }
+    assert_eq!(agents[0].poll(), untouched.poll(), "a refused message left a trace");
+}
+
+#[test]
+fn lies_are_refused_and_leave_no_trace() {
+    check_refused(|frame| frame.author = 9, |error| matches!(error, PeerError::Stranger { author: 9 }));
+    check_refused(|frame| frame.reader = 2, |error| matches!(error, PeerError::Stranger { .. }));
+    check_refused(|frame| frame.reflected.push(0.0), |error| matches!(error, PeerError::Dimension { .. }));
+    check_refused(|frame| frame.offer = Offer::Scale(vec![1]), |error| matches!(error, PeerError::Dimension { .. }));
+    check_refused(|frame| frame.reflected[0] = f64::NAN, |error| matches!(error, PeerError::NotANumber { author: 1 }));
+    check_refused(|frame| frame.reflected[0] = 1e9, |error| matches!(error, PeerError::BeyondBounds { .. }));
+    check_refused(|frame| frame.weights = 0, |error| matches!(error, PeerError::Stale { weights: 0, .. }));
+    check_refused(|frame| frame.weights = 7, |error| matches!(error, PeerError::Ahead { weights: 7, .. }));
+}
+
+#[test]
+fn nobody_speaks_for_others() {
+    let mut agents = agents(&network(0));
+    let honest = frame(&mut agents);
+    let outer = Frame { author: 2, ..honest.clone() };
+    // Member 2 may pass on what 1 says to 0, but nothing in the name of a stranger.
+    let forged = Message { frame: outer.clone(), relayed: vec![Frame { author: 8, ..honest.clone() }] };
+    assert!(agents[0].handle(2, forged).is_err());
+    let flood = Message { frame: outer, relayed: vec![honest; 100] };
+    assert!(agents[0].handle(2, flood).is_err());
+}
