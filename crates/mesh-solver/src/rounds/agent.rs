@@ -111,7 +111,7 @@ impl Agent {
         for link in &mut self.links {
             reweighted |= link.take_in(self.round, self.epoch, &self.settings).reweighted;
         }
-        if self.round % self.settings.claim_every == 0 {
+        if self.round.is_multiple_of(self.settings.claim_every) {
             let version = self.round / self.settings.claim_every;
             for link in self.links.iter_mut().filter(|link| link.end == End::Source) {
                 link.claim(version, self.epoch);
@@ -204,10 +204,8 @@ impl Agent {
     fn keep(&mut self, mut frame: Frame) {
         let author = frame.author;
         self.ledger.hear_sums(author, &std::mem::take(&mut frame.sums));
-        if self.parent == Some(author) {
-            if let Some(verdict) = frame.verdict.take() {
-                self.ledger.hear_verdict(verdict);
-            }
+        if let Some(verdict) = frame.verdict.take().filter(|_| self.parent == Some(author)) {
+            self.ledger.hear_verdict(verdict);
         }
         let Some(link) = self.links.iter_mut().find(|link| link.bond.neighbour == author) else { return };
         if let Some(claim) = frame.claim.take().filter(|_| link.end == End::Sink) {
