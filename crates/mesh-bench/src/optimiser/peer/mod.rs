@@ -20,9 +20,11 @@ use crate::optimiser::SuiteError;
 use dual_bound::DualBound;
 use mesh_solver::{Junction, Network, QpError, QpSolver, Settings};
 
-/// The penalties that are tried, in units of cost per square of a shared number: half decades.
-pub const GRID: [f64; 15] =
-    [0.1, 0.316, 1.0, 3.16, 10.0, 31.6, 100.0, 316.0, 1000.0, 3160.0, 10_000.0, 31_600.0, 100_000.0, 316_000.0, 1e6];
+/// The penalties that are tried, in units of cost per square of a shared number: quarters of a decade.
+pub const GRID: [f64; 29] = [
+    0.1, 0.178, 0.316, 0.562, 1.0, 1.78, 3.16, 5.62, 10.0, 17.8, 31.6, 56.2, 100.0, 178.0, 316.0, 562.0, 1000.0,
+    1780.0, 3160.0, 5620.0, 1e4, 1.78e4, 3.16e4, 5.62e4, 1e5, 1.78e5, 3.16e5, 5.62e5, 1e6,
+];
 
 /// Most rounds of a run; one that does not arrive counts as this many.
 pub const ROUNDS_MAX: u32 = 2000;

@@ -9,6 +9,8 @@ pub mod decomposition;
 pub mod matpower;
 pub mod whole;
 
+mod statements;
+
 #[cfg(test)]
 mod tests;
 

@@ -4,45 +4,21 @@ use super::{Case, decomposition::angle_bounds};
 use crate::optimiser::SuiteError;
 use clarabel::algebra::CscMatrix;
 use clarabel::solver::{DefaultSettingsBuilder, DefaultSolver, IPSolver, SolverStatus, SupportedConeT};
-use std::time::{Duration, Instant};
 
 /// What the referee found.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Optimum {
     /// Dollars an hour.
     pub cost: f64,
-    /// Set-up and solve, without writing the problem down.
-    pub time: Duration,
 }
 
-/// Solves a case with the referee, to a relative gap of `tolerance`.
-pub fn solve(case: &Case, tolerance: f64) -> Result<Optimum, SuiteError> {
-    let whole = Whole::of(case);
-    let settings = DefaultSettingsBuilder::default()
-        .verbose(false)
-        .tol_gap_abs(tolerance)
-        .tol_gap_rel(tolerance)
-        .tol_feas(tolerance.min(1e-8))
-        .build()
-        .map_err(|error| SuiteError::Referee(error.to_string()))?;
-    let cones = [SupportedConeT::ZeroConeT(whole.equations), SupportedConeT::NonnegativeConeT(whole.inequalities())];
-    let start = Instant::now();
-    let mut solver =
-        DefaultSolver::new(&whole.quadratic, &whole.linear, &whole.constraints, &whole.limits, &cones, settings)
-            .map_err(|error| SuiteError::Referee(format!("{}: {error}", case.name)))?;
-    solver.solve();
-    let time = start.elapsed();
-    match solver.solution.status {
-        SolverStatus::Solved | SolverStatus::AlmostSolved => {}
-        status => return Err(SuiteError::Referee(format!("{}: stopped as {status:?}", case.name))),
-    }
-    let outputs = &solver.solution.x[case.buses.len()..];
-    let cost = case.generators.iter().zip(outputs).map(|(generator, output)| generator.cost(*output)).sum();
-    Ok(Optimum { cost, time })
+/// Solves a case with the referee, to a relative gap of `tolerance`; None if it proves that nothing is feasible.
+pub fn solve(case: &Case, tolerance: f64) -> Result<Option<Optimum>, SuiteError> {
+    Whole::of(case).minimise(case, tolerance)
 }
 
 /// All angles, then all outputs; equations, then inequalities `row <= limit`.
-struct Whole {
+pub struct Whole {
     quadratic: CscMatrix<f64>,
     linear: Vec<f64>,
     constraints: CscMatrix<f64>,
@@ -51,7 +27,8 @@ struct Whole {
 }
 
 impl Whole {
-    fn of(case: &Case) -> Self {
+    /// Writes a case down.
+    pub fn of(case: &Case) -> Self {
         let (buses, unit) = (case.buses.len(), case.cost_unit());
         let variables = buses + case.generators.len();
         let mut rows = Rows::default();
@@ -84,6 +61,31 @@ impl Whole {
             curved.map(|(index, generator)| (buses + index, 2.0 * generator.quadratic / unit)).unzip();
         let quadratic = CscMatrix::new_from_triplets(variables, variables, places.clone(), places, curvatures);
         Self { quadratic, linear, constraints: rows.matrix(variables), limits: rows.limits, equations }
+    }
+
+    /// Sets the referee up and solves.
+    pub fn minimise(&self, case: &Case, tolerance: f64) -> Result<Option<Optimum>, SuiteError> {
+        let refused = |why: String| SuiteError::Referee(format!("{}: {why}", case.name));
+        let settings = DefaultSettingsBuilder::default()
+            .verbose(false)
+            .tol_gap_abs(tolerance)
+            .tol_gap_rel(tolerance)
+            .tol_feas(tolerance.min(1e-8))
+            .build()
+            .map_err(|error| refused(error.to_string()))?;
+        let cones = [SupportedConeT::ZeroConeT(self.equations), SupportedConeT::NonnegativeConeT(self.inequalities())];
+        let mut solver =
+            DefaultSolver::new(&self.quadratic, &self.linear, &self.constraints, &self.limits, &cones, settings)
+                .map_err(|error| refused(error.to_string()))?;
+        solver.solve();
+        match solver.solution.status {
+            SolverStatus::Solved | SolverStatus::AlmostSolved => {}
+            SolverStatus::PrimalInfeasible | SolverStatus::AlmostPrimalInfeasible => return Ok(None),
+            status => return Err(refused(format!("stopped as {status:?}"))),
+        }
+        let outputs = &solver.solution.x[case.buses.len()..];
+        let cost = case.generators.iter().zip(outputs).map(|(generator, output)| generator.cost(*output)).sum();
+        Ok(Some(Optimum { cost }))
     }
 
     fn inequalities(&self) -> usize {
