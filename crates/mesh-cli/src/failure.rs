@@ -66,6 +66,9 @@ pub enum Failure {
     #[error("the central planner could not fly the mission: {0}")]
     #[cfg_attr(not(feature = "bench"), expect(dead_code, reason = "only the referee finds this out"))]
     Central(String),
+    /// The problems of a plan make no diagram.
+    #[error("the problems of the plan do not fit together: {0}")]
+    Diagram(String),
     /// A suite of the bench could not be run.
     #[error(transparent)]
     #[cfg(feature = "bench")]
@@ -95,7 +98,7 @@ impl Failure {
         match self {
             Self::Node(why) | Self::Flight(FlightError::Node(why)) => why.hint(),
             Self::Scenario(_) | Self::Flight(FlightError::Misuse(_)) | Self::Signals(_) | Self::Central(_) => None,
-            Self::Logging(_) => None,
+            Self::Logging(_) | Self::Diagram(_) => None,
             #[cfg(feature = "bench")]
             Self::Suite(why) => why.hint(),
             #[cfg(feature = "bench")]

@@ -9,6 +9,7 @@ mod failure;
 mod feasibility;
 mod flown;
 mod interrupt;
+mod ir;
 mod logging;
 mod node;
 mod output;
@@ -53,6 +54,9 @@ enum Command {
     /// Takes the proof of a plan out of a run, and checks such a proof.
     #[command(subcommand)]
     Certificate(certificate::Command),
+    /// Writes down, converts and checks wiring diagrams of composed problems.
+    #[command(subcommand)]
+    Ir(ir::Command),
     /// Measures the optimiser against its peers and its limits.
     #[cfg(feature = "bench")]
     #[command(subcommand)]
@@ -76,6 +80,7 @@ fn main() -> ExitCode {
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Audit(audit::Command::Verify(arguments)) => audit::run(&arguments),
         Command::Certificate(command) => certificate::run(&command),
+        Command::Ir(command) => ir::run(&command),
         #[cfg(feature = "bench")]
         Command::Bench(bench::Command::Optimiser(arguments)) => bench::run(&arguments),
         Command::Sweep(arguments) => sweep::run(&arguments),

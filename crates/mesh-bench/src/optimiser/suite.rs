@@ -1,6 +1,6 @@
 //! The suites by name, and what is said of all of them together.
 
-use super::{Row, Sense, SuiteError, SuiteReport, SuiteSettings, assignment};
+use super::{Row, Sense, SuiteError, SuiteReport, SuiteSettings, assignment, exchange, scale};
 
 /// Told often what is being done; its error, an interruption, ends the suite.
 pub type Progress<'a> = dyn FnMut(&str) -> Result<(), SuiteError> + 'a;
@@ -8,24 +8,32 @@ pub type Progress<'a> = dyn FnMut(&str) -> Result<(), SuiteError> + 'a;
 /// A suite of the bench.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Suite {
-    /// Who does what: whole tasks.
+    /// Many agents, few shared prices.
+    Exchange,
+    /// Whole tasks.
     Assignment,
+    /// How the price search grows.
+    Scale,
 }
 
 impl Suite {
     /// All of them, in the order in which they are run.
-    pub const ALL: [Self; 1] = [Self::Assignment];
+    pub const ALL: [Self; 3] = [Self::Exchange, Self::Assignment, Self::Scale];
 
     /// As the command line calls it.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Exchange => "exchange",
             Self::Assignment => "assignment",
+            Self::Scale => "scale",
         }
     }
 
     fn run(self, settings: &SuiteSettings, progress: &mut Progress<'_>) -> Result<SuiteReport, SuiteError> {
         match self {
+            Self::Exchange => exchange::run(settings, progress),
             Self::Assignment => assignment::run(settings, progress),
+            Self::Scale => scale::run(settings, progress),
         }
     }
 }

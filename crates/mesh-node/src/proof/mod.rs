@@ -151,6 +151,15 @@ impl Proof {
         checked
     }
 
+    /// The members' parts of the plan, in id order, as far as they can be read.
+    pub fn deltas(&self) -> Vec<PlanDelta> {
+        let part = |part: &SignedEnvelope| match Payload::decode(&part.payload) {
+            Ok(Payload::Delta(delta)) => Some(delta),
+            _ => None,
+        };
+        self.parts.values().filter_map(part).collect()
+    }
+
     /// Names the proof.
     pub fn hash(&self) -> Hash {
         let start = self.contract.hash().then(&self.mission.0).then(&self.certificate.unsigned);
