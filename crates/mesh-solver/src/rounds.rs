@@ -20,6 +20,9 @@
 //! **Weights** are agreed by both ends under a number. Frames of another number are not taken in. The source offers a
 //! change and repeats it; the sink takes it up, and the source does when it sees the sink's number.
 //!
+//! **Out of reach.** After a long silence the members that hear each other go on as an island and put the common states
+//! aside; see the islands' page for how they come together again.
+//!
 //! **Certificates** are made every few rounds; see the ledger's page for what is proved.
 //!
 //! Nothing here reads a clock or draws a number: a run is a function of the calls.
@@ -29,6 +32,7 @@ pub mod error;
 pub mod layout;
 pub mod message;
 
+mod islands;
 mod ledger;
 mod link;
 mod weights;
@@ -50,6 +54,8 @@ pub struct Settings {
     pub theta_max: f64,
     /// Most rounds from sending until it is known to be heard, for the larger step.
     pub prompt_max: u64,
+    /// Rounds of silence after which a neighbour is taken to be out of reach.
+    pub silence_max: u32,
     /// Least rounds between changes of an edge's weight.
     pub reweigh_every: u64,
     /// Most changes of an edge's weight.
@@ -74,6 +80,7 @@ impl Default for Settings {
             theta: 0.5,
             theta_max: 0.7,
             prompt_max: 8,
+            silence_max: 400,
             reweigh_every: 20,
             reweigh_max: 10,
             claim_every: 4,

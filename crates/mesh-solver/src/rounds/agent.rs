@@ -2,6 +2,7 @@
 
 use super::Settings;
 use super::error::PeerError;
+use super::islands::Memory;
 use super::layout::Seat;
 use super::ledger::{Ledger, keep_newest};
 use super::link::Link;
@@ -20,17 +21,18 @@ use std::collections::{BTreeMap, VecDeque};
 /// ```
 #[derive(Debug, Clone)]
 pub struct Agent {
-    settings: Settings,
-    member: usize,
+    pub(super) settings: Settings,
+    pub(super) member: usize,
     parent: Option<usize>,
     problem: QpProblem,
     own_variables: usize,
-    links: Vec<Link>,
+    pub(super) links: Vec<Link>,
     solver: QpSolver,
     solver_settings: crate::Settings,
     solution: Vec<f64>,
     ledger: Ledger,
-    epoch: Epoch,
+    pub(super) epoch: Epoch,
+    pub(super) memory: Memory,
     round: u64,
     outbox: VecDeque<(usize, Message)>,
 }
@@ -64,6 +66,7 @@ impl Agent {
             solver_settings,
             ledger,
             epoch: Epoch::default(),
+            memory: Memory::default(),
             round: 0,
             outbox: VecDeque::new(),
             problem,
@@ -107,7 +110,7 @@ impl Agent {
     /// polled since the round before is dropped: it says less than what replaces it.
     pub fn next_round(&mut self) -> Result<(), QpError> {
         self.round += 1;
-        let mut reweighted = false;
+        let mut reweighted = self.choose_epoch();
         for link in &mut self.links {
             reweighted |= link.take_in(self.round, self.epoch, &self.settings).reweighted;
         }
@@ -127,6 +130,7 @@ impl Agent {
                 QpSolver::new(&self.problem, &pulls(&self.problem, &self.links), self.solver_settings.clone())?;
         }
         self.solve()?;
+        self.remember();
         self.send();
         Ok(())
     }
@@ -151,6 +155,11 @@ impl Agent {
         &self.solution[..self.own_variables.min(self.solution.len())]
     }
 
+    /// The stretch of rounds that it is in.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
     /// Rounds so far.
     pub fn round(&self) -> u64 {
         self.round
@@ -160,7 +169,8 @@ impl Agent {
         let mut linear = self.problem.linear().to_vec();
         for link in &self.links {
             for (k, variable) in link.bond.variables.iter().enumerate() {
-                linear[*variable] += edge::pull(link.state[k], link.weights[k]).linear;
+                let (state, weight) = link.pull(k);
+                linear[*variable] += edge::pull(state, weight).linear;
             }
         }
         self.solution = self.solver.solve(&linear, self.problem.lower(), self.problem.upper())?.x;
@@ -224,8 +234,9 @@ impl Agent {
 fn pulls(problem: &QpProblem, links: &[Link]) -> Vec<f64> {
     let mut diagonal = vec![0.0; problem.variables()];
     for link in links {
-        for (variable, weight) in link.bond.variables.iter().zip(&link.weights) {
-            diagonal[*variable] += edge::pull(0.0, *weight).diagonal;
+        for (k, variable) in link.bond.variables.iter().enumerate() {
+            let (state, weight) = link.pull(k);
+            diagonal[*variable] += edge::pull(state, weight).diagonal;
         }
     }
     diagonal

@@ -2,6 +2,7 @@
 
 use super::Settings;
 use super::error::PeerError;
+use super::islands::Snapshot;
 use super::layout::Bond;
 use super::message::{Claim, Epoch, Frame, Offer, Sums};
 use super::weights::{self, Watch};
@@ -33,7 +34,7 @@ pub(super) struct Link {
     waiting: Option<Frame>,
     /// Sequence, epoch and weights of the newest frame.
     heard: u64,
-    heard_epoch: Epoch,
+    pub(super) heard_epoch: Epoch,
     heard_weights: u32,
     /// Newest own sequence that the neighbour is known to have.
     acknowledged: u64,
@@ -43,6 +44,8 @@ pub(super) struct Link {
     loss: f64,
     /// Frames of other neighbours for this one; newest of each author.
     forward: BTreeMap<usize, Frame>,
+    /// What was agreed last, while the neighbour is out of reach.
+    frozen: Option<Vec<f64>>,
     /// Claims on these edges by version.
     pub(super) claims: BTreeMap<u64, Claim>,
 }
@@ -80,6 +83,7 @@ impl Link {
             silent: 0,
             loss: 0.0,
             forward: BTreeMap::new(),
+            frozen: None,
             claims: BTreeMap::new(),
             bond,
         }
@@ -181,7 +185,7 @@ impl Link {
                 taken.fresh = true;
                 self.observe(&frame.reflected);
             }
-            if self.end == End::Source {
+            if self.end == End::Source && !epoch.is_island() {
                 self.propose(round, settings);
             }
         }
@@ -271,7 +275,7 @@ impl Link {
     pub(super) fn claim(&mut self, version: u64, epoch: Epoch) {
         // The states hold the neighbour's reflection as it was taken in over the rounds, so they stand for it when the
         // newest one was lost.
-        if self.number == 0 || self.sent.is_empty() {
+        if self.number == 0 || self.sent.is_empty() || self.is_frozen() {
             return;
         }
         let (_, price) = self.candidate(&self.state);
@@ -300,6 +304,47 @@ impl Link {
             sums: Vec::new(),
             verdict: None,
         }
+    }
+
+    /// State and weight that draw on the shared variable of an edge.
+    pub(super) fn pull(&self, edge: usize) -> (f64, f64) {
+        match &self.frozen {
+            Some(agreed) => (agreed[edge], FROZEN * self.weights[edge]),
+            None => (self.state[edge], self.weights[edge]),
+        }
+    }
+
+    /// Holds what is shared at what was agreed last.
+    pub(super) fn freeze(&mut self) {
+        let claimed = self.claims.last_key_value().map(|(_, claim)| &claim.flow);
+        self.frozen = Some(claimed.unwrap_or(&self.copies).clone());
+    }
+
+    /// Takes part with the neighbour again, from where it was left if that is known.
+    pub(super) fn reopen(&mut self, from: Option<&Snapshot>) {
+        self.frozen = None;
+        (self.silent, self.loss) = (0, 0.0);
+        self.watches.fill_with(Watch::default);
+        self.sent.clear();
+        let Some(from) = from else { return };
+        self.copies.clone_from(&from.copies);
+        for (k, state) in self.state.iter_mut().enumerate() {
+            let away = from.state[k] - from.copies[k];
+            *state = from.copies[k] + away * (from.weights[k] / self.weights[k]);
+        }
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        Snapshot { state: self.state.clone(), copies: self.copies.clone(), weights: self.weights.clone() }
+    }
+
+    pub(super) fn is_frozen(&self) -> bool {
+        self.frozen.is_some()
+    }
+
+    /// Whether anything was heard since the last round.
+    pub(super) fn has_news(&self) -> bool {
+        self.waiting.is_some()
     }
 
     /// Whether what is sent to the neighbour should go by others as well.
@@ -334,6 +379,8 @@ fn check_sums(author: usize, sums: &Sums) -> Result<(), PeerError> {
 const REACH: f64 = 1e6;
 const WEIGHT_MAX: f64 = 1e15;
 const PRICE_MAX: f64 = 1e15;
+/// How many times its weight holds what is shared with a neighbour that is out of reach.
+const FROZEN: f64 = 1e3;
 /// Rounds over which the share of lost ones is taken.
 const LOSS_MEMORY: f64 = 32.0;
 /// Share of lost rounds from which neighbours are asked to pass frames on.

@@ -144,6 +144,24 @@ fn a_third_of_the_messages_may_be_lost() {
 }
 
 #[test]
+fn islands_go_on_alone_and_come_together_where_they_were() {
+    let network = network(5);
+    let settings = Settings { silence_max: 6, ..Settings::default() };
+    let seats = Seat::all(&network).expect("shares what exists");
+    let mut agents: Vec<Agent> =
+        seats.into_iter().map(|seat| Agent::new(settings.clone(), seat).expect("feasible")).collect();
+    let (none, _) = run(&mut agents, 15, |_, _, _| false);
+    assert_eq!(none, None, "nothing is left to interrupt");
+    let (none, _) = run(&mut agents, 40, |_, from, to| (from < 2) != (to < 2));
+    assert_eq!(none, None);
+    assert!(agents.iter().all(|agent| agent.epoch().is_island()), "{:?}", agents[0].epoch());
+    let (rounds, _) = run(&mut agents, 300, |_, _, _| false);
+    assert!(rounds.is_some(), "{:?}", agents[0].verdict());
+    assert!(agents.iter().all(|agent| agent.epoch() == agents[0].epoch() && !agent.epoch().is_island()));
+    check_right(5, &agents, optimum(&network));
+}
+
+#[test]
 fn the_same_messages_give_the_same_bits() {
     let lost = |round, from, to| uniform(&[7, round, from as u64, to as u64]) < 0.2;
     let (rounds, hash) = run(&mut agents(&network(3)), 60, lost);
