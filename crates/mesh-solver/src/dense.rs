@@ -99,6 +99,26 @@ impl Matrix {
     }
 }
 
+/// L with `matrix` = L L', from its lower half; none if a pivot is not above `singular` of its own and of the natural
+/// diagonal.
+pub(crate) fn cholesky(mut matrix: Matrix, natural: &[f64], singular: f64) -> Option<Matrix> {
+    for (i, natural) in natural.iter().enumerate() {
+        for j in 0..i {
+            let (done, rest) = matrix.two_rows(j, i);
+            let value = (rest[j] - dot(&done[..j], &rest[..j])) / done[j];
+            rest[j] = value;
+        }
+        let row = matrix.row_mut(i);
+        let (done, rest) = row.split_at_mut(i);
+        let pivot = rest[0] - dot(done, done);
+        if !(pivot > singular * rest[0].max(*natural) && pivot.is_finite() && pivot > 0.0) {
+            return None;
+        }
+        rest[0] = pivot.sqrt();
+    }
+    Some(matrix)
+}
+
 /// A matrix of few entries, row after row.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SparseRows {

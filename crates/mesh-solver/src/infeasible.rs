@@ -17,6 +17,9 @@ pub struct Infeasibility {
     pub row_multipliers: Vec<f64>,
     /// By how much the rows, added up with these multipliers, demand more than the box allows; positive.
     pub excess: f64,
+    /// The proof is about the points whose variables without a bound stay within this distance of zero: infinity if no
+    /// missing bound matters. Rounded multipliers hardly ever cancel exactly where a variable is free.
+    pub within: f64,
 }
 
 impl Infeasibility {
@@ -27,9 +30,16 @@ impl Infeasibility {
             return None;
         }
         let row_multipliers: Vec<f64> = multipliers.iter().map(|y| y / size).collect();
-        let cost = vec![Interval::ZERO; lower.len()];
-        let excess = least_over(rows, lower, upper, cost, &row_multipliers).low;
-        (excess > 0.0).then_some(Self { row_multipliers, excess })
+        for within in WITHIN {
+            let lower: Vec<f64> = lower.iter().map(|bound| bound.max(-within)).collect();
+            let upper: Vec<f64> = upper.iter().map(|bound| bound.min(within)).collect();
+            let cost = vec![Interval::ZERO; lower.len()];
+            let excess = least_over(rows, &lower, &upper, cost, &row_multipliers).low;
+            if excess > 0.0 {
+                return Some(Self { row_multipliers, excess, within });
+            }
+        }
+        None
     }
 
     /// Whether this is a proof for these constraints.
@@ -37,6 +47,9 @@ impl Infeasibility {
         Self::prove(rows, lower, upper, &self.row_multipliers).is_some()
     }
 }
+
+/// Distances from zero for which a proof is tried. The last ones are further than anything that a problem describes.
+const WITHIN: [f64; 4] = [f64::INFINITY, 1e15, 1e12, 1e9];
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,9 @@
 //! - [`problem`]: a convex QP over a box, checked on the way in.
 //! - [`qp`]: solves it, many times an epoch, from a factorisation that is made once.
 //! - [`bound`]: a number that is below the optimal value whatever the rounding did.
+//! - [`derived`]: bounds of variables that follow from the rows.
 //! - [`infeasible`]: a proof, in the same arithmetic, that nothing satisfies the constraints.
+//! - [`unbounded`]: a direction along which the cost falls for ever.
 //! - [`assignment`]: whole tasks that are given to agents, and a bound on how well that can be done.
 //! - [`network`]: problems that meet at junctions.
 //! - [`compile`]: a wiring diagram of open problems as such a network.
@@ -17,6 +19,7 @@
 pub mod assignment;
 pub mod bound;
 pub mod compile;
+pub mod derived;
 pub mod edge;
 pub mod infeasible;
 pub mod network;
@@ -24,7 +27,10 @@ pub mod prices;
 pub mod problem;
 pub mod qp;
 pub mod rounds;
+pub mod unbounded;
 
+mod active_set;
+mod convexity;
 mod dense;
 mod elimination;
 mod interval;
@@ -33,7 +39,9 @@ mod reduction;
 mod working_set;
 
 pub use compile::NotSolvable;
+pub use derived::{Bound, MissingBound};
 pub use infeasible::Infeasibility;
 pub use network::{Junction, Member, Network, Share};
 pub use problem::{Malformed, QpProblem, QpRow};
 pub use qp::{QpError, QpSolver, Settings, Solution};
+pub use unbounded::Ray;

@@ -3,6 +3,7 @@
 //! A [`QpProblem`] exists only if it is well formed: indices in range, numbers finite, bounds in order, P positive
 //! semidefinite as far as a factorisation can tell. What it means is not known here.
 
+use crate::convexity::check_convex;
 use crate::dense::SparseRows;
 use mesh_model::LocalProblem;
 
@@ -10,7 +11,7 @@ use mesh_model::LocalProblem;
 pub const VARIABLES_MAX: usize = 400;
 /// Most rows of one problem.
 pub const ROWS_MAX: usize = 1000;
-/// Largest absolute value of any coefficient or bound; a row's bound may also be infinite.
+/// Largest absolute value of any coefficient or bound; a bound may also be infinite.
 pub const MAGNITUDE_MAX: f64 = 1e15;
 
 /// `lower <= sum of terms <= upper`.
@@ -106,12 +107,12 @@ pub enum Malformed {
         upper: f64,
     },
     /// P has a direction of negative curvature.
-    #[error("the cost is not convex: curvature {curvature} at variable {variable}")]
+    #[error("the cost is not convex: P has the eigenvalue {eigenvalue}, most of it at variable {variable}")]
     NotConvex {
-        /// Where the factorisation met it.
+        /// The variable that has the largest part in that direction.
         variable: usize,
-        /// The pivot.
-        curvature: f64,
+        /// The least eigenvalue of P among the variables that are coupled to it.
+        eigenvalue: f64,
     },
 }
 
@@ -166,6 +167,11 @@ impl QpProblem {
         Self::new(&quadratic, linear, objective.constant.value(), rows, lower, upper)
     }
 
+    /// The same within another box, which must be in order.
+    pub(crate) fn in_box(&self, lower: Vec<f64>, upper: Vec<f64>) -> Self {
+        Self { lower, upper, ..self.clone() }
+    }
+
     /// The number of variables.
     pub fn variables(&self) -> usize {
         self.linear.len()
@@ -186,12 +192,12 @@ impl QpProblem {
         &self.rows
     }
 
-    /// The smallest values of the variables.
+    /// The smallest values of the variables; minus infinity where there is none.
     pub fn lower(&self) -> &[f64] {
         &self.lower
     }
 
-    /// The largest values of the variables.
+    /// The largest values of the variables; infinity where there is none.
     pub fn upper(&self) -> &[f64] {
         &self.upper
     }
@@ -218,17 +224,27 @@ pub(crate) fn check_linear(linear: &[f64], variables: usize) -> Result<(), Malfo
 
 /// Checks the variable bounds of a solve.
 pub(crate) fn check_box(lower: &[f64], upper: &[f64], variables: usize) -> Result<(), Malformed> {
-    check_vector("the lower bound", lower, variables)?;
-    check_vector("the upper bound", upper, variables)?;
+    check_bounds("the lower bound", lower, f64::NEG_INFINITY, variables)?;
+    check_bounds("the upper bound", upper, f64::INFINITY, variables)?;
     check_order("variable", lower.iter().copied().zip(upper.iter().copied()))
 }
 
 /// Checks that `values` has one number a variable.
 pub(crate) fn check_vector(what: &'static str, values: &[f64], variables: usize) -> Result<(), Malformed> {
-    if values.len() != variables {
-        return Err(Malformed::Length { what, length: values.len(), variables });
-    }
+    check_length(what, values, variables)?;
     values.iter().enumerate().try_for_each(|(place, value)| check_magnitude(what, place, *value))
+}
+
+fn check_length(what: &'static str, values: &[f64], variables: usize) -> Result<(), Malformed> {
+    let length = values.len();
+    if length == variables { Ok(()) } else { Err(Malformed::Length { what, length, variables }) }
+}
+
+/// Bounds of one side, where `none` stands for no bound.
+fn check_bounds(what: &'static str, values: &[f64], none: f64, variables: usize) -> Result<(), Malformed> {
+    check_length(what, values, variables)?;
+    let given = values.iter().enumerate().filter(|(_, value)| **value != none);
+    given.into_iter().try_for_each(|(place, value)| check_magnitude(what, place, *value))
 }
 
 fn check_magnitude(what: &'static str, place: usize, value: f64) -> Result<(), Malformed> {
@@ -292,73 +308,6 @@ fn symmetric(quadratic: &[(usize, usize, f64)], variables: usize) -> Result<Spar
     Ok(SparseRows::of(rows.iter().map(Vec::as_slice)))
 }
 
-/// Exact for a diagonal P. For others the variables that are coupled are eliminated, largest curvature first, and what
-/// rounding could have made negative passes.
-fn check_convex(rows: &[Vec<(usize, f64)>]) -> Result<(), Malformed> {
-    let entry = |i: usize, j: usize| match rows[i].binary_search_by_key(&j, |(column, _)| *column) {
-        Ok(place) => rows[i][place].1,
-        Err(_) => 0.0,
-    };
-    for (variable, row) in rows.iter().enumerate() {
-        let curvature = entry(variable, variable);
-        if curvature < 0.0 {
-            return Err(Malformed::NotConvex { variable, curvature });
-        }
-        // No curvature of its own but coupled to another: an indefinite 2 x 2 block.
-        if let Some((_, value)) = row.iter().find(|(_, value)| curvature == 0.0 && *value != 0.0) {
-            return Err(Malformed::NotConvex { variable, curvature: -value.abs() });
-        }
-    }
-    let coupled: Vec<usize> = (0..rows.len()).filter(|i| rows[*i].iter().any(|(j, p)| j != i && *p != 0.0)).collect();
-    let unit: Vec<f64> = coupled.iter().map(|i| entry(*i, *i).sqrt()).collect();
-    let scaled = |a: usize, b: usize| entry(coupled[a], coupled[b]) / unit[a] / unit[b];
-    let mut left: Vec<Vec<f64>> =
-        (0..coupled.len()).map(|a| (0..coupled.len()).map(|b| scaled(a, b)).collect()).collect();
-    let mut remaining: Vec<usize> = (0..coupled.len()).collect();
-    while let Some((place, pivot)) = extreme_diagonal(&left, &remaining, |a, b| a > b) {
-        if pivot <= NOISE {
-            break;
-        }
-        let a = remaining.remove(place);
-        let pivot_row = left[a].clone();
-        for b in &remaining {
-            let factor = pivot_row[*b] / pivot;
-            remaining.iter().for_each(|c| left[*b][*c] -= factor * pivot_row[*c]);
-        }
-    }
-    match extreme_diagonal(&left, &remaining, |a, b| a < b) {
-        Some((place, least)) if least < -NOISE => {
-            let a = remaining[place];
-            Err(Malformed::NotConvex { variable: coupled[a], curvature: least * unit[a] * unit[a] })
-        }
-        _ => check_rest(&left, &remaining, &coupled),
-    }
-}
-
-/// Where nothing is left on the diagonal, nothing may be left beside it.
-fn check_rest(left: &[Vec<f64>], remaining: &[usize], coupled: &[usize]) -> Result<(), Malformed> {
-    for a in remaining {
-        if let Some(b) = remaining.iter().find(|b| left[*a][**b].abs() > 2.0 * NOISE) {
-            return Err(Malformed::NotConvex { variable: coupled[*a], curvature: -left[*a][*b].abs() });
-        }
-    }
-    Ok(())
-}
-
-/// The place in `remaining` of the diagonal entry that is before all others, and the entry.
-fn extreme_diagonal(left: &[Vec<f64>], remaining: &[usize], before: impl Fn(f64, f64) -> bool) -> Option<(usize, f64)> {
-    let mut best: Option<(usize, f64)> = None;
-    for (place, a) in remaining.iter().enumerate() {
-        if best.is_none_or(|(_, value)| before(left[*a][*a], value)) {
-            best = Some((place, left[*a][*a]));
-        }
-    }
-    best
-}
-
-/// Part of a diagonal entry that elimination may leave of a zero.
-const NOISE: f64 = 1e-11;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -373,9 +322,7 @@ mod tests {
     fn only_convex_costs_pass() {
         check(&[(0, 0, 1.0), (1, 1, 0.0)], Ok(()));
         check(&[(0, 0, 1.0), (0, 1, 1.0), (1, 1, 1.0)], Ok(()));
-        check(&[(0, 0, -1e-30)], Err(Malformed::NotConvex { variable: 0, curvature: -1e-30 }));
-        check(&[(0, 0, 1.0), (0, 1, 2.0), (1, 1, 1.0)], Err(Malformed::NotConvex { variable: 1, curvature: -3.0 }));
-        check(&[(0, 1, 1.0), (1, 1, 1.0)], Err(Malformed::NotConvex { variable: 0, curvature: -1.0 }));
+        check(&[(0, 0, -1e-30)], Err(Malformed::NotConvex { variable: 0, eigenvalue: -1e-30 }));
     }
 
     #[test]
@@ -397,8 +344,13 @@ mod tests {
         let rows = vec![row.clone(); ROWS_MAX + 1];
         let made = QpProblem::new(&[], vec![0.0], 0.0, rows, vec![0.0], vec![1.0]);
         assert_eq!(made.map(|_| ()), Err(Malformed::TooManyRows { rows: ROWS_MAX + 1 }));
-        let made = QpProblem::new(&[], vec![0.0], 0.0, vec![row], vec![0.0], vec![f64::INFINITY]);
-        assert!(matches!(made, Err(Malformed::Magnitude { .. })));
+        let made = |lower, upper| QpProblem::new(&[], vec![0.0], 0.0, vec![row.clone()], vec![lower], vec![upper]);
+        assert!(made(f64::NEG_INFINITY, f64::INFINITY).is_ok());
+        for (lower, upper) in
+            [(0.0, 2.0 * MAGNITUDE_MAX), (f64::NAN, 0.0), (0.0, f64::NEG_INFINITY), (f64::INFINITY, 0.0)]
+        {
+            assert!(matches!(made(lower, upper), Err(Malformed::Magnitude { .. })), "{lower}..{upper}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@
 //! If N'HN is (nearly) singular, a diagonal is added to H, and [`Reduction::proximal`] says which: the solver then
 //! iterates towards the solution of the problem as given.
 
-use crate::dense::{Matrix, SparseRows, add_scaled, dot, norm, power_of_two};
+use crate::dense::{Matrix, SparseRows, add_scaled, cholesky, dot, norm, power_of_two};
 use crate::elimination::Elimination;
 use crate::infeasible::Infeasibility;
 use crate::problem::QpProblem;
@@ -41,6 +41,8 @@ pub(crate) struct Reduction {
     pub(crate) directions: Matrix,
     /// Length of M_i of every constraint; 0 where the equations fix its value.
     pub(crate) lengths: Vec<f64>,
+    /// Sum of the sizes of a constraint's coefficients.
+    pub(crate) sizes: Vec<f64>,
 }
 
 /// Why there is no reduction.
@@ -75,6 +77,7 @@ impl Reduction {
             inequalities,
             directions: Matrix::zeros(0, 0),
             lengths: Vec::new(),
+            sizes: Vec::new(),
         };
         reduction.check_dependent(problem, values).map_err(Obstacle::Infeasible)?;
         reduction.make_directions(&null, proximal)?;
@@ -92,23 +95,17 @@ impl Reduction {
 
     /// M_i.
     pub(crate) fn row(&self, constraint: usize) -> Vec<f64> {
-        if self.lengths[constraint] == 0.0 {
-            return vec![0.0; self.directions.columns()];
-        }
-        self.row_as_computed(constraint)
-    }
-
-    fn row_as_computed(&self, constraint: usize) -> Vec<f64> {
+        let mut row = vec![0.0; self.directions.columns()];
         match constraint.checked_sub(self.variables()) {
-            None => self.directions.row(constraint).to_vec(),
+            _ if self.lengths[constraint] == 0.0 => {}
+            None => row.copy_from_slice(self.directions.row(constraint)),
             Some(inequality) => {
-                let mut row = vec![0.0; self.directions.columns()];
                 for (variable, value) in self.rows.row(self.inequalities[inequality]) {
                     add_scaled(&mut row, *value, self.directions.row(*variable));
                 }
-                row
             }
         }
+        row
     }
 
     /// The value of a constraint at x.
@@ -141,7 +138,15 @@ impl Reduction {
     /// A step after which every equation holds that `x` misses.
     pub(crate) fn step_to_equations(&self, x: &[f64]) -> Vec<f64> {
         let missing = |(row, value): &(usize, f64)| value - self.rows.dot_row(*row, x);
-        let mut missing: Vec<f64> = self.equations.iter().map(missing).collect();
+        self.step_by(self.equations.iter().map(missing).collect())
+    }
+
+    /// A step after which no equation sees anything of the direction `d`.
+    pub(crate) fn step_along_equations(&self, d: &[f64]) -> Vec<f64> {
+        self.step_by(self.equations.iter().map(|(row, _)| -self.rows.dot_row(*row, d)).collect())
+    }
+
+    fn step_by(&self, mut missing: Vec<f64>) -> Vec<f64> {
         let mut step = vec![0.0; self.variables()];
         self.elimination.add_step(&mut missing, &mut step);
         step
@@ -157,21 +162,23 @@ impl Reduction {
     /// is left of it is rounding.
     fn measure(&mut self, null: &Matrix) {
         let n = self.variables();
-        let length_of = |constraint: usize| {
-            let (size, seen) = match constraint.checked_sub(n) {
-                None => (1.0, norm(null.row(constraint))),
-                Some(inequality) => {
-                    let (mut size, mut seen) = (0.0, vec![0.0; null.columns()]);
-                    for (variable, value) in self.rows.row(self.inequalities[inequality]) {
-                        size += value.abs();
-                        add_scaled(&mut seen, *value, null.row(*variable));
-                    }
-                    (size, norm(&seen))
-                }
-            };
-            if seen > CONSTANT * size { norm(&self.row_as_computed(constraint)) } else { 0.0 }
-        };
-        self.lengths = (0..n + self.inequalities.len()).map(length_of).collect();
+        let spread: Vec<f64> = (0..n).map(|j| norm(null.row(j))).collect();
+        self.sizes = vec![1.0; n];
+        self.lengths = (0..n).map(|j| if spread[j] > CONSTANT { norm(self.directions.row(j)) } else { 0.0 }).collect();
+        let (mut seen, mut row) = (vec![0.0; null.columns()], vec![0.0; null.columns()]);
+        for inequality in &self.inequalities {
+            seen.fill(0.0);
+            row.fill(0.0);
+            let (mut size, mut most) = (0.0, 0.0);
+            for (variable, value) in self.rows.row(*inequality) {
+                size += value.abs();
+                most += value.abs() * spread[*variable].max(1.0);
+                add_scaled(&mut seen, *value, null.row(*variable));
+                add_scaled(&mut row, *value, self.directions.row(*variable));
+            }
+            self.sizes.push(size);
+            self.lengths.push(if norm(&seen) > CONSTANT * most { norm(&row) } else { 0.0 });
+        }
     }
 
     /// An equation that is left out follows from the others, or contradicts them.
@@ -233,10 +240,16 @@ impl Reduction {
     }
 }
 
-/// A box of this size has about unit size once divided by the result.
+/// A box of this size has about unit size once divided by the result. One that is open has the size of the bound that
+/// it has.
 fn unit_of(lower: f64, upper: f64) -> f64 {
     let width = upper - lower;
-    let size = if width > 0.0 { width } else { upper.abs() };
+    let size = match (width.is_finite(), lower.is_finite(), upper.is_finite()) {
+        (true, ..) if width > 0.0 => width,
+        (true, ..) | (_, false, true) => upper.abs(),
+        (_, true, false) => lower.abs(),
+        _ => 0.0,
+    };
     if size > 0.0 { power_of_two(size) } else { 1.0 }
 }
 
@@ -309,26 +322,6 @@ fn congruence(null: &Matrix, row_of: impl Fn(usize, &mut Vec<(usize, f64)>)) -> 
         }
     }
     product
-}
-
-/// L with `matrix` = L L', from its lower half; none if a pivot is not above `singular` of its own and of the natural
-/// diagonal.
-fn cholesky(mut matrix: Matrix, natural: &[f64], singular: f64) -> Option<Matrix> {
-    for (i, natural) in natural.iter().enumerate() {
-        for j in 0..i {
-            let (done, rest) = matrix.two_rows(j, i);
-            let value = (rest[j] - dot(&done[..j], &rest[..j])) / done[j];
-            rest[j] = value;
-        }
-        let row = matrix.row_mut(i);
-        let (done, rest) = row.split_at_mut(i);
-        let pivot = rest[0] - dot(done, done);
-        if !(pivot > singular * rest[0].max(*natural) && pivot.is_finite() && pivot > 0.0) {
-            return None;
-        }
-        rest[0] = pivot.sqrt();
-    }
-    Some(matrix)
 }
 
 /// A dependent equation that misses by less counts as consistent.

@@ -35,6 +35,8 @@ pub(crate) struct Member {
     pub(crate) side: Side,
     /// Has the sign of `side` or is zero, unless both sides are one.
     pub(crate) multiplier: f64,
+    /// The part of the multiplier that the origin of the pass holds.
+    pub(crate) base: f64,
 }
 
 /// Whether a row could be taken in.
@@ -147,6 +149,15 @@ impl WorkingSet {
         y
     }
 
+    /// The same from `shift` on: Q y + shift is the point nearest to `shift` at which every member has its value.
+    pub(crate) fn coordinates_from(&self, values: &[f64], shift: &[f64]) -> Vec<f64> {
+        let mut y = self.coordinates(values);
+        if shift.iter().any(|entry| *entry != 0.0) {
+            y.iter_mut().zip(&self.basis).for_each(|(y, direction)| *y -= dot(direction, shift));
+        }
+        y
+    }
+
     /// The multipliers with R mu = `y`: those that hold the members at Q y.
     pub(crate) fn multipliers(&self, mut y: Vec<f64>) -> Vec<f64> {
         for i in (0..y.len()).rev() {
@@ -174,7 +185,7 @@ mod tests {
     use super::*;
 
     fn member(constraint: usize) -> Member {
-        Member { constraint, side: Side::Lower, multiplier: 0.0 }
+        Member { constraint, side: Side::Lower, multiplier: 0.0, base: 0.0 }
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod assignment;
 mod bounds;
 mod coupled;
 mod generate;
+mod open;
 mod random;
 mod referee;
 mod warm;

@@ -127,7 +127,7 @@ fn the_bits_of_a_solution_are_known() {
     let bytes: Vec<u8> = solution.x.iter().chain(&solution.row_multipliers).flat_map(|x| x.to_le_bytes()).collect();
     assert_eq!(
         mesh_model::Hash::of(&bytes).to_string(),
-        "26e6663b34a452a788a808a9776bf8d493806569450bbd243186eb3963ec1bae"
+        "cdc6c901953145d25e508e14e73d09a34a27d8d3a6a1d86fdaa5728db1985d6f"
     );
 }
 
