@@ -69,14 +69,14 @@ pub enum AuctionPeerError {
         /// How many there are.
         expected: usize,
     },
-    /// It is not newer than what is known of its sender.
-    #[error("agent {from} sent bulletin {stamp} after {known} was known")]
+    /// It is not newer than what its sender sent before.
+    #[error("agent {from} sent bulletin {stamp} after {known}")]
     Stale {
         /// The sender.
         from: usize,
         /// The stamp of the bulletin.
         stamp: u32,
-        /// The newest that was known.
+        /// The newest that had come.
         known: u32,
     },
     /// It names a winner that does not exist.
@@ -157,7 +157,9 @@ impl<'a> Bidder<'a> {
                 self.stamps[agent] = self.stamps[agent].max(*stamp);
             }
         }
+        // What an author says of itself ends all hearsay of it, also a lie that it were further on.
         self.heard[from] = bulletin.stamps[from];
+        self.stamps[from] = bulletin.stamps[from];
         self.shorten_bundle();
         self.extend_bundle();
         Ok(())
@@ -191,9 +193,9 @@ impl<'a> Bidder<'a> {
                 return Err(AuctionPeerError::Dimension { from, what, given, expected });
             }
         }
-        let (stamp, hearsay) = (bulletin.stamps[from], self.stamps[from]);
-        if stamp <= self.heard[from] || stamp < hearsay {
-            return Err(AuctionPeerError::Stale { from, stamp, known: hearsay });
+        let (stamp, known) = (bulletin.stamps[from], self.heard[from]);
+        if stamp <= known {
+            return Err(AuctionPeerError::Stale { from, stamp, known });
         }
         let (stamp, written) = (bulletin.stamps[self.agent], self.stamps[self.agent]);
         if stamp > written {
@@ -380,6 +382,47 @@ mod tests {
         bidder.handle(1, &good).unwrap();
         assert_eq!(bidder.bundle(), [1]);
         assert!(matches!(bidder.handle(1, &good), Err(AuctionPeerError::Stale { stamp: 3, known: 3, .. })));
+    }
+
+    /// One agent claims at random what it likes. The others never take on more than they can do, and agree among
+    /// themselves or leave a task to nobody.
+    #[test]
+    fn a_liar_overloads_nobody() {
+        for seed in 0..60u64 {
+            let mut state = seed;
+            let mut below = |limit: u64| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (state >> 33) % limit
+            };
+            let problems = [3, 5, 7, 6].map(|capacity| agent("a", capacity, &[2, 3, 1, 4, 2, 5]));
+            let own: Vec<Vec<Option<Worth>>> =
+                (0..4).map(|_| (0..6).map(|_| Some(Worth(below(9) as i64))).collect()).collect();
+            let each = problems.iter().zip(&own).enumerate();
+            let mut bidders: Vec<Bidder> =
+                each.map(|(at, (problem, bids))| Bidder::new(at, 4, problem, bids.clone())).collect();
+            for _ in 0..80 {
+                let mut bulletins: Vec<Bulletin> = bidders.iter_mut().map(Bidder::bulletin).collect();
+                for task in 0..6 {
+                    let agent = below(5) as usize;
+                    let bid = if below(4) == 0 { Worth(i64::MAX) } else { Worth(below(30) as i64) };
+                    bulletins[3].winners[task] = (below(3) > 0).then_some(Win { agent, bid });
+                }
+                bulletins[3].stamps[below(4) as usize] = below(1 << 32) as u32;
+                for (to, bidder) in bidders.iter_mut().enumerate().take(3) {
+                    for from in (0..4).filter(|from| *from != to) {
+                        let before = bidder.winners().to_vec();
+                        if bidder.handle(from, &bulletins[from]).is_err() {
+                            assert_eq!(bidder.winners(), before, "seed {seed}");
+                        }
+                    }
+                    assert!(problems[to].profit_of(bidder.bundle()).is_some(), "seed {seed}");
+                    for task in 0..6 {
+                        let mine = bidder.winners()[task].is_some_and(|win| win.agent == to);
+                        assert_eq!(mine, bidder.bundle().contains(&task), "seed {seed}");
+                    }
+                }
+            }
+        }
     }
 
     /// Everybody ends with the same winners, whatever is lost on the way, and nobody is left with a task that it would

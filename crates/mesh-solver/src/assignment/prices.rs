@@ -36,10 +36,12 @@ pub struct Demand {
 }
 
 impl PriceSearch {
-    /// Starts with no prices.
-    pub fn new(tasks: &[Task]) -> Self {
+    /// Starts at these prices, one a task, or the nearest that the tasks may have.
+    pub fn new(tasks: &[Task], start: &[Worth]) -> Self {
         let required: Vec<bool> = tasks.iter().map(|task| task.required).collect();
-        let prices = vec![Worth::ZERO; tasks.len()];
+        let start = start.iter().copied().chain(std::iter::repeat(Worth::ZERO));
+        let prices: Vec<Worth> =
+            required.iter().zip(start).map(|(required, price)| allowed(*required, price)).collect();
         let direction = vec![0.0; tasks.len()];
         let best_prices = prices.clone();
         let best_takers = vec![0; tasks.len()];
@@ -69,9 +71,8 @@ impl PriceSearch {
         }
         let step = STRIDE * (bound.0 as f64 - level).max(1.0) / length;
         for (task, price) in self.prices.iter_mut().enumerate() {
-            let least = if self.required[task] { -Worth::PRICE_MAX } else { Worth::ZERO };
             let moved = Worth((price.0 as f64 - step * self.direction[task]).round() as i64);
-            *price = moved.clamp(least, Worth::PRICE_MAX);
+            *price = allowed(self.required[task], moved);
         }
     }
 
@@ -106,7 +107,10 @@ impl PriceSearch {
             return bound;
         };
         let best = before.min(bound);
-        if ((before - bound).0 as f64) >= ENOUGH * self.ambition {
+        let fallen = (before - bound).0 as f64;
+        if fallen >= ENOUGH * self.ambition {
+            // A level that is nearly reached in one step was not far enough.
+            self.ambition *= if fallen >= PLENTY * self.ambition { 2.0 } else { 1.0 };
             self.idle = 0;
             return best;
         }
@@ -126,6 +130,11 @@ pub fn bound_at(prices: &[Worth], gain: Worth) -> Worth {
     prices.iter().copied().sum::<Worth>() + gain
 }
 
+/// The nearest price that a task may have.
+fn allowed(required: bool, price: Worth) -> Worth {
+    price.clamp(if required { -Worth::PRICE_MAX } else { Worth::ZERO }, Worth::PRICE_MAX)
+}
+
 impl Worth {
     /// Bounds smaller than 1 are treated as 1: gaps are relative to that as well.
     const LEAST_SIZE: f64 = (1u64 << 20) as f64;
@@ -141,5 +150,7 @@ const AMBITION_FIRST: f64 = 0.2;
 const AMBITION_LEAST: f64 = 2e-5;
 /// Part of the ambition that a good step reaches.
 const ENOUGH: f64 = 0.1;
+/// Part of the ambition that a step reaches when the ambition is too small.
+const PLENTY: f64 = 0.5;
 /// Poor steps until the ambition is halved.
 const IDLE_MAX: u32 = 8;

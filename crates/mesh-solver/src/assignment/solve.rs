@@ -79,8 +79,8 @@ pub fn solve(
 ) -> Result<Outcome, AssignmentError> {
     check_links(problem, links)?;
     let mut run = Run::new(problem, links, settings);
-    let mut search = PriceSearch::new(problem.tasks());
     let mut prices_traffic = Traffic::default();
+    let mut search = PriceSearch::new(problem.tasks(), &most_earned(problem, links, &mut prices_traffic));
     let mut steps = 0;
     while steps < settings.steps_max && !search.is_exhausted() && !run.is_proved(&search) {
         let demand = ask(problem, search.prices(), Profits::Own);
@@ -271,6 +271,14 @@ fn plain_bid(agent: &AgentProblem, choice: &Choice, bid: PlainBid) -> Worth {
     Worth((choice.profit.0 as f64 / used.max(LEAST_PART)) as i64)
 }
 
+/// What each task earns with whom it earns most: prices at which nobody gains anything. Found over the tree like a sum.
+fn most_earned(problem: &AssignmentProblem, links: &Links, traffic: &mut Traffic) -> Vec<Worth> {
+    let payload = 8 * problem.tasks().len() as u64;
+    links.count_sum(traffic, payload, payload);
+    let ceilings = |task: usize| problem.agents().iter().filter_map(move |agent| Some(agent.choice(task)?.ceiling));
+    (0..problem.tasks().len()).map(|task| ceilings(task).max().unwrap_or_default()).collect()
+}
+
 /// What all agents say to these prices, summed in their order.
 fn ask(problem: &AssignmentProblem, prices: &[Worth], profits: Profits) -> Demand {
     let mut demand = Demand { takers: vec![0; prices.len()], gain: Worth::ZERO };
@@ -295,7 +303,7 @@ fn impossible(
     steps_max: u32,
     traffic: &mut Traffic,
 ) -> Option<ImpossibilityProof> {
-    let mut search = PriceSearch::new(problem.tasks());
+    let mut search = PriceSearch::new(problem.tasks(), &[]);
     for _ in 0..steps_max {
         let demand = ask(problem, search.prices(), Profits::None);
         count_step(links, problem, traffic);

@@ -197,3 +197,25 @@ fn a_plain_auction_gives_no_task_twice() {
         }
     }
 }
+
+/// What counts is what agents differ in: a cost of 1,000 on every task changes neither gaps nor assignments much.
+#[test]
+fn costs_are_as_good_as_profits() {
+    for (offset, scale) in [(0.0, 1.0), (-1000.0, 1.0), (0.0, 1e-3), (-40.0, 1e3)] {
+        let mut dice = Dice::new(7);
+        let (agents, tasks) = (5, 20);
+        let problems = (0..agents).map(|agent| {
+            let weights: Vec<i64> = (0..tasks).map(|_| 5 + dice.below(21) as i64).collect();
+            let capacity = weights.iter().sum::<i64>() * 8 / (10 * agents as i64);
+            let profit = |dice: &mut Dice| scale * (offset + 15.0 + dice.below(11) as f64);
+            let jobs = weights.iter().map(|weight| Some(Job { profit: profit(&mut dice), weights: vec![*weight] }));
+            AgentProblem::new(&agent.to_string(), vec![capacity], jobs.collect()).expect("well formed")
+        });
+        let names = (0..tasks).map(|task| Task { name: task.to_string(), required: true });
+        let problem = AssignmentProblem::new(names.collect(), problems.collect()).expect("well formed");
+        let Outcome::Assigned(report) = run(&problem, &mut |_, _, _| false) else { panic!("it can be done") };
+        let certificate = report.certificate;
+        let short = (certificate.bound - certificate.value).value() / scale;
+        assert!((0.0..=4.0).contains(&short), "offset {offset}, scale {scale}: {short}");
+    }
+}

@@ -8,6 +8,7 @@ pub mod orlibrary;
 pub mod published;
 
 use super::{Progress, Row, Sense, SuiteError, SuiteReport, SuiteSettings};
+use mesh_solver::assignment::exchange::improve;
 use mesh_solver::assignment::{
     AgentProblem, AssignmentError, AssignmentProblem, AssignmentReport, AssignmentSettings, Job, Links, Outcome,
     PlainBid, Task, Worth, plain_auction, solve,
@@ -92,10 +93,8 @@ fn measure_one(instance: &Instance) -> Result<Option<Measured>, SuiteError> {
     let failed = |why: String| SuiteError::Failed { case: instance.name.clone(), why };
     let problem = problem(instance).map_err(|error| failed(error.to_string()))?;
     let links = Links::complete(problem.agents().len()).map_err(|error| failed(error.to_string()))?;
-    let reached = |settings: AssignmentSettings| {
-        solve(&problem, &links, settings, &mut |_, _, _| false).map_err(|error| failed(error.to_string()))
-    };
-    let report = match reached(AssignmentSettings::default())? {
+    let outcome = solve(&problem, &links, AssignmentSettings::default(), &mut |_, _, _| false);
+    let report = match outcome.map_err(|error| failed(error.to_string()))? {
         Outcome::Assigned(report) => report,
         Outcome::Impossible { .. } => return Ok(None),
         Outcome::Unfinished { left, .. } => return Err(failed(format!("nobody was found for tasks {left:?}"))),
@@ -104,32 +103,46 @@ fn measure_one(instance: &Instance) -> Result<Option<Measured>, SuiteError> {
     let certificate = &report.certificate;
     let bound = certificate.bound.value();
     let gap_of = |value: f64| (bound - value) / bound.abs().max(1.0);
-    let mut plain: Option<(Worth, usize)> = None;
-    for bid in [PlainBid::Profit, PlainBid::Density] {
-        let rounds_max = AssignmentSettings::default().auction_rounds_max;
-        let auction = plain_auction(&problem, &links, bid, rounds_max, &mut |_, _, _| false);
-        let (holders, _) = auction.map_err(|error| failed(error.to_string()))?;
-        let value = problem.value(&holders).ok_or_else(|| failed("an auction overloads an agent".to_string()))?;
-        let left = holders.iter().filter(|holder| holder.is_none()).count();
-        plain = plain.max(Some((value, left)));
-    }
-    let unpriced = match reached(AssignmentSettings { steps_max: 0, attempts_max: 1, ..Default::default() })? {
-        Outcome::Assigned(report) => gap_of(report.certificate.value.value()),
-        Outcome::Impossible { .. } | Outcome::Unfinished { .. } => 1.0,
-    };
-    let (plain_value, plain_left) = plain.unwrap_or_default();
+    let peer = without_prices(&problem, &links).map_err(failed)?;
     Ok(Some(Measured {
         name: instance.name.clone(),
         published: instance.published,
         bound,
         value: certificate.value.value(),
         gap: certificate.gap(),
-        plain_gap: gap_of(plain_value.value()),
-        plain_left,
-        unpriced_gap: unpriced,
+        plain_gap: gap_of(peer.value.value()),
+        plain_left: peer.left,
+        unpriced_gap: peer.exchanged.map_or(1.0, |value| gap_of(value.value())),
         rounds: report.traffic.rounds as f64,
         bytes: report.traffic.bytes as f64,
     }))
+}
+
+/// What can be had without prices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct WithoutPrices {
+    /// What the better auction earns.
+    value: Worth,
+    /// Tasks that it leaves.
+    left: usize,
+    /// What the same exchanges as ours make of it; none if they leave something.
+    exchanged: Option<Worth>,
+}
+
+fn without_prices(problem: &AssignmentProblem, links: &Links) -> Result<WithoutPrices, String> {
+    let mut best = None;
+    for bid in [PlainBid::Profit, PlainBid::Density] {
+        let rounds_max = AssignmentSettings::default().auction_rounds_max;
+        let auction = plain_auction(problem, links, bid, rounds_max, &mut |_, _, _| false);
+        let (mut holders, mut traffic) = auction.map_err(|error| error.to_string())?;
+        let value = problem.value(&holders).ok_or("an auction overloads an agent")?;
+        let left = holders.iter().filter(|holder| holder.is_none()).count();
+        improve(problem, links, &vec![Worth::ZERO; holders.len()], &mut holders, &mut traffic);
+        let complete = holders.iter().all(Option::is_some);
+        let exchanged = problem.value(&holders).filter(|_| complete);
+        best = best.max(Some(WithoutPrices { value, left, exchanged }));
+    }
+    best.ok_or_else(|| "no auction was held".to_string())
 }
 
 /// Everything that a certificate claims, from the messages and from every agent's own problem.
