@@ -7,6 +7,7 @@
 //! - [`infeasible`]: a proof, in the same arithmetic, that nothing satisfies the constraints.
 //! - [`unbounded`]: a direction along which the cost falls for ever.
 //! - [`assignment`]: whole tasks that are given to agents, and a bound on how well that can be done.
+//! - [`formation`]: vehicles in a row under one thrust budget, over a receding horizon.
 //! - [`network`]: problems that meet at junctions.
 //! - [`compile`]: a wiring diagram of open problems as such a network.
 //! - [`prices`]: many agents that meet at few junctions, over a tree.
@@ -21,6 +22,7 @@ pub mod bound;
 pub mod compile;
 pub mod derived;
 pub mod edge;
+pub mod formation;
 pub mod infeasible;
 pub mod network;
 pub mod prices;

@@ -1,6 +1,6 @@
 //! The suites by name, and what is said of all of them together.
 
-use super::{Row, Sense, SuiteError, SuiteReport, SuiteSettings, assignment, exchange, scale};
+use super::{Row, Sense, SuiteError, SuiteReport, SuiteSettings, assignment, exchange, mpc, scale};
 
 /// Told often what is being done; its error, an interruption, ends the suite.
 pub type Progress<'a> = dyn FnMut(&str) -> Result<(), SuiteError> + 'a;
@@ -10,6 +10,8 @@ pub type Progress<'a> = dyn FnMut(&str) -> Result<(), SuiteError> + 'a;
 pub enum Suite {
     /// Many agents, few shared prices.
     Exchange,
+    /// Rows of vehicles over a receding horizon.
+    Mpc,
     /// Whole tasks.
     Assignment,
     /// How the price search grows.
@@ -18,12 +20,13 @@ pub enum Suite {
 
 impl Suite {
     /// All of them, in the order in which they are run.
-    pub const ALL: [Self; 3] = [Self::Exchange, Self::Assignment, Self::Scale];
+    pub const ALL: [Self; 4] = [Self::Exchange, Self::Mpc, Self::Assignment, Self::Scale];
 
     /// As the command line calls it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Exchange => "exchange",
+            Self::Mpc => "mpc",
             Self::Assignment => "assignment",
             Self::Scale => "scale",
         }
@@ -32,6 +35,7 @@ impl Suite {
     fn run(self, settings: &SuiteSettings, progress: &mut Progress<'_>) -> Result<SuiteReport, SuiteError> {
         match self {
             Self::Exchange => exchange::run(settings, progress),
+            Self::Mpc => mpc::run(settings, progress),
             Self::Assignment => assignment::run(settings, progress),
             Self::Scale => scale::run(settings, progress),
         }
