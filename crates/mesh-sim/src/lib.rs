@@ -2,6 +2,7 @@
 
 pub mod almanac;
 mod chance;
+pub mod first_plan;
 pub mod fleet;
 pub mod journal;
 pub mod links;
@@ -12,6 +13,7 @@ pub mod scenario;
 pub mod world;
 
 pub use almanac::{Almanac, Contact};
+pub use first_plan::first_plan;
 pub use fleet::{Fleet, FleetEvent, FleetOutcome, Host};
 pub use journal::Journal;
 pub use links::LinkBook;
