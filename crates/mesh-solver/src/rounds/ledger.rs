@@ -175,6 +175,10 @@ impl Ledger {
             let claim = &link.claims[&version];
             for (k, variable) in link.bond.variables.iter().enumerate() {
                 let off = plan.x[*variable] - claim.flow[k];
+                // The flow is beyond what the variable can be: the plan does not keep to it.
+                if off.abs() > 2.0 * self.tolerance {
+                    return (sums, Vec::new());
+                }
                 settled += edge::cost_of_price(claim.price[k], link.end) * off;
                 settled += PRICE_DOUBT * (claim.price[k] * off).abs();
             }
