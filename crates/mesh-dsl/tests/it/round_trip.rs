@@ -65,7 +65,7 @@ fn delta(numbers: &mut Numbers, asset: AssetId, problem: Hash) -> PlanDelta {
 /// A sound document with everything that there can be in it.
 pub fn document(seed: u64) -> Document {
     let mut numbers = Numbers(seed);
-    let interface = generate::interface(&mut numbers);
+    let interface = generate::interface(&mut numbers, 3);
     let mut diagram = generate::nested(&mut numbers, &interface, 2);
     let texts = ["x", "\"\\\u{7}\n\t", "Ärger 🚀", "", "a/b:c"];
     for of in diagram.boxes.values_mut() {
@@ -129,7 +129,7 @@ proptest! {
 #[test]
 fn an_open_box_and_the_box_without_a_name_survive_as_well() {
     let mut numbers = Numbers(3);
-    let interface = generate::interface(&mut numbers);
+    let interface = generate::interface(&mut numbers, 3);
     for diagram in [Diagram::identity(&interface), generate::diagram(&mut numbers, &interface, 2), Diagram::new()] {
         let document = Document::of(diagram);
         assert_eq!(read(write_json(&document).as_bytes()).accepted(), Some(&document));

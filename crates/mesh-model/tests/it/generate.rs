@@ -75,7 +75,7 @@ pub fn diagram(numbers: &mut Numbers, interface: &Interface, open: usize) -> Dia
     for (place, end) in junctions.iter().enumerate() {
         let idle = diagram.ends()[&end.0].is_empty();
         if idle || end.1.kind != JunctionKind::Consensus {
-            let range = if end.1.kind == JunctionKind::Consensus { 2.0 } else { 1000.0 };
+            let range = if end.1.kind == JunctionKind::Consensus { 2.0 } else { 20.0 };
             add_problem(numbers, &mut diagram, &format!("grid_{place}"), std::slice::from_ref(end), range);
         }
     }
@@ -95,9 +95,9 @@ pub fn nested(numbers: &mut Numbers, interface: &Interface, depth: usize) -> Dia
     outer
 }
 
-/// Some outer ports.
-pub fn interface(numbers: &mut Numbers) -> Interface {
-    (0..numbers.below(4)).map(|port| (label(&format!("out_{port}")), port_type(numbers))).collect()
+/// Up to `most` outer ports.
+pub fn interface(numbers: &mut Numbers, most: usize) -> Interface {
+    (0..numbers.below(most + 1)).map(|port| (label(&format!("out_{port}")), port_type(numbers))).collect()
 }
 
 fn port_type(numbers: &mut Numbers) -> PortType {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 /// A diagram with one open box, one with an open box for it, and one without for that.
 fn three(seed: u64) -> [Diagram; 3] {
     let mut numbers = Numbers(seed);
-    let interface = generate::interface(&mut numbers);
+    let interface = generate::interface(&mut numbers, 3);
     let a = generate::diagram(&mut numbers, &interface, 1);
     let b = generate::diagram(&mut numbers, &a.interface_of(&hole()).expect("a box"), 1);
     let c = generate::diagram(&mut numbers, &b.interface_of(&hole()).expect("a box"), 0);
@@ -62,7 +62,7 @@ proptest! {
     #[test]
     fn boxes_are_filled_at_once_or_one_by_one(seed: u64) {
         let mut numbers = Numbers(seed);
-        let interface = generate::interface(&mut numbers);
+        let interface = generate::interface(&mut numbers, 3);
         let outer = generate::diagram(&mut numbers, &interface, 2);
         let names = [label("hole_0"), label("hole_1")];
         let inner = names.clone().map(|name| {

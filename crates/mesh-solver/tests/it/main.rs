@@ -4,7 +4,10 @@
 
 mod assignment;
 mod bounds;
+mod composition;
 mod coupled;
+#[path = "../../../mesh-model/tests/it/generate.rs"]
+mod diagrams;
 mod generate;
 mod open;
 mod random;
