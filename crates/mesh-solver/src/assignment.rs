@@ -12,12 +12,14 @@
 //!    earns more; each agent judges only its own step.
 //!
 //! All sums are whole numbers of a fixed grain ([`worth`]), so a bound is a bound without any rounding to think of.
+//! [`mission`] turns surveys and relays with their times into such a problem.
 //! [`solve()`] runs the three over a set of links and counts rounds and bytes.
 
 pub mod auction;
 pub mod certificate;
 pub mod exchange;
 pub mod links;
+pub mod mission;
 pub mod prices;
 pub mod problem;
 pub mod solve;
