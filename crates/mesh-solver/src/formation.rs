@@ -245,6 +245,28 @@ mod tests {
         }
     }
 
+    /// Many limits are met at once and exactly: at their largest velocities, on one spot, with a budget in whole inputs.
+    #[test]
+    fn ties_between_limits_do_not_hold_a_plan_up() {
+        let speeds = [[2.0, -2.0], [0.0, 0.0], [-2.0, 2.0], [2.0, 2.0], [0.5, -0.5]];
+        for (share, spread, weight) in
+            [(0.6, 6.0, 2.0), (0.2, 0.0, 2.0), (1.0, 40.0, 0.0), (2.0, 6.0, 2.0), (0.4, 8.0, 50.0)]
+        {
+            let formation = Formation { thrust_share: share, formation: weight, spacing: [0.0; 2], ..formation() };
+            let goals = vec![[0.0; 2]; speeds.len()];
+            let place = |i: usize| if i % 2 == 0 { spread } else { -spread };
+            let state = |(i, velocity)| State { position: [place(i), place(i / 2)], velocity };
+            let states: Vec<State> = speeds.into_iter().enumerate().map(state).collect();
+            let mut planner = Planner::new(&formation, &goals, &states, 1e-8).expect("states within limits");
+            for _ in 0..5 {
+                let plan = planner.solve();
+                assert!(plan.as_ref().is_ok_and(|plan| plan.violation <= 1e-9), "{share} {spread} {weight}: {plan:?}");
+                let states = planner.after_one_step();
+                planner.advance(&states).expect("the plan keeps within limits");
+            }
+        }
+    }
+
     #[test]
     fn nobody_starts_faster_than_allowed() {
         let (goals, mut states) = scattered(3);
