@@ -220,3 +220,21 @@ fn sparse(rows: usize, columns: usize, entries: &[(usize, usize, f64)]) -> CscMa
     let column = entries.iter().map(|entry| entry.1).collect();
     CscMatrix::new_from_triplets(rows, columns, row, column, entries.iter().map(|entry| entry.2).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mesh_model::diagram::{DiagramBox, composite};
+    use mesh_sim::{Scenario, first_plan};
+
+    #[test]
+    fn a_mission_costs_the_same_as_coupled_problems_and_as_the_composite_of_their_diagram() {
+        let diagram = first_plan(&Scenario::lunar_base(), 1).expect("the shipped scenario can be planned");
+        let problems = diagram.boxes.values().filter_map(DiagramBox::problem);
+        let problems: Vec<LocalProblem> = problems.map(|open| open.problem.clone()).collect();
+        let coupled = CentralPlanner.plan(&problems).expect("it has an optimum").cost;
+        let whole = composite(&diagram).expect("sound and closed").problem;
+        let composed = CentralPlanner.plan(&[whole]).expect("it has an optimum").cost;
+        assert!((coupled - composed).abs() <= 1e-6 * coupled.abs().max(1.0), "{coupled} and {composed}");
+    }
+}

@@ -46,6 +46,8 @@ pub fn first_plan(scenario: &Scenario, seed: u64) -> Result<Diagram, NoFirstPlan
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mesh_model::diagram::{DiagramBox, DiagramJunction, Inside, Label, compose};
+    use std::collections::BTreeMap;
 
     #[test]
     fn it_has_a_box_for_each_vehicle_and_a_junction_for_each_edge() {
@@ -56,5 +58,32 @@ mod tests {
         assert_eq!(diagram.junctions.len(), scenario.contract().edges().len());
         assert!(diagram.outer.is_empty());
         assert_eq!(diagram.review(), mesh_model::diagram::Review::default());
+    }
+
+    #[test]
+    fn the_diagrams_of_two_islands_compose_to_that_of_the_fleet() {
+        let scenario = Scenario::lunar_base();
+        let contract = scenario.contract();
+        let fleet = first_plan(&scenario, 1).expect("the shipped scenario can be planned");
+        let problems = fleet.boxes.values().filter_map(DiagramBox::problem).map(|open| open.problem.clone());
+        let (on_ground, above): (Vec<_>, Vec<_>) = problems.partition(|problem| problem.asset.as_str() != "satellite");
+        let mut around = Diagram::new();
+        let mut islands = BTreeMap::new();
+        for (name, problems) in [("ground", on_ground), ("above", above)] {
+            let name = Label::new(name).expect("a good label");
+            let island = Diagram::of_plan(&contract, &problems).expect("an island is a fleet");
+            around.add_box(name.clone(), Inside::Open).expect("new");
+            for (port, kind) in island.interface() {
+                let consensus = DiagramJunction::consensus(kind.width);
+                around.junctions.entry(port.clone()).or_insert(consensus);
+                around.wire(&name, port.clone(), port).expect("new");
+            }
+            islands.insert(name, island);
+        }
+        let mut composed = compose(&around, &islands).expect("each port is the other island's, too");
+        let inside = |name: &Label| islands.keys().find_map(|island| island.rest(name)).expect("it is in an island");
+        composed.boxes = composed.boxes.iter().map(|(name, of)| (inside(name), of.clone())).collect();
+        assert_eq!(around.junctions.len(), 2);
+        assert_eq!(composed.canonical(), fleet.canonical());
     }
 }
