@@ -12,11 +12,13 @@
 //! - [`compile`]: a wiring diagram of open problems as such a network.
 //! - [`prices`]: many agents that meet at few junctions, over a tree.
 //! - [`rounds`]: members of a network that agree edge by edge, over links that lose and delay.
+//! - [`areas`]: few members with problems of some size, by Newton steps on what they share.
 //! - [`edge`]: what two ends of an edge do with their solutions to agree on a flow and a price.
 //!
 //! Nothing here knows an asset, a message or a clock. Every result is a function of the arguments of the calls so far,
 //! bit for bit, on every machine: plain loops in a fixed order, no fused multiply-add, no transcendental function.
 
+pub mod areas;
 pub mod assignment;
 pub mod bound;
 pub mod compile;

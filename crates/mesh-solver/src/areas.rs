@@ -1,0 +1,170 @@
+//! The fast path for sparse graphs of members with problems of some size, such as the areas of a grid.
+//!
+//! Every member describes its least cost, smoothed by logarithms, as a function of its shares: values, gradient and reduced
+//! Schur block ([`barrier`]). Members flood these findings; as soon as one has heard of all, it computes the next trial
+//! point by itself, the same bit for bit as everyone ([`collective`]), so that there is no coordinator. Bounds of both
+//! sides travel with the findings, and the members stop together once they meet: the lower bound is the sum of safe
+//! bounds at one vector of prices, the upper one the sum of the costs of points whose shares are fixed to the agreed
+//! values.
+//!
+//! A ROUND is one message at most from every member to each of its neighbours. An evaluation costs as many rounds as the
+//! graph has hops from one end to the other.
+//!
+//! What a message is carried by, and how late it is, is not known here: an [`Agent`] waits for what is missing, and asks
+//! for it after a while.
+
+mod affine;
+mod agent;
+mod barrier;
+mod collective;
+mod factor;
+mod message;
+#[cfg(test)]
+mod tests;
+mod wiring;
+
+pub use agent::Agent;
+pub use message::{Finding, Message, PeerError, Profile};
+pub use wiring::Wiring;
+
+use crate::network::Network;
+
+/// How the members go about it; the same for all of them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// The relative gap between the bounds at which the members stop.
+    pub gap: f64,
+    /// Most evaluations of one run.
+    pub evaluations_max: u32,
+    /// The weight of all logarithms at the start, in parts of what the cost ranges over.
+    pub start: f64,
+    /// What is left of the weight after a good step.
+    pub shrink: f64,
+    /// Most Newton steps of one member in one evaluation.
+    pub steps_max: u32,
+    /// Rounds without news after which a member asks for what is missing, beyond the hops of the graph.
+    pub patience: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { gap: 1e-4, evaluations_max: 150, start: 10.0, shrink: 0.15, steps_max: 60, patience: 3 }
+    }
+}
+
+/// Bounds on the optimal cost of the whole.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Gap {
+    /// Below the cost of every feasible point.
+    pub lower: f64,
+    /// The cost of a feasible point, if there is one yet.
+    pub upper: Option<f64>,
+}
+
+impl Gap {
+    /// The distance of the bounds relative to the upper one; infinite without one.
+    pub fn relative(&self) -> f64 {
+        self.upper.map_or(f64::INFINITY, |upper| (upper - self.lower) / upper.abs().max(1.0))
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Verdict {
+    /// The members hold feasible points that agree at every junction, with a certified gap.
+    Converged(Gap),
+    /// The limit of evaluations, or of the numbers, came first. Nothing is claimed.
+    Unsettled,
+}
+
+/// One round of a run as an observer of all members sees it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Trace {
+    /// Rounds so far.
+    pub round: u32,
+    /// 2-norm of the distances of all shares from the values that the members last agreed on.
+    pub mismatch: f64,
+    /// The certified relative gap, if bounds were asked for.
+    pub gap: Option<f64>,
+}
+
+/// What came of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// Rounds in which messages travelled.
+    pub rounds: u32,
+    /// Payload of all messages that were sent.
+    pub payload_bytes: u64,
+    /// The largest number of evaluations of a member.
+    pub evaluations: u32,
+    /// The verdict that all members came to.
+    pub verdict: Verdict,
+    /// Every member's variables, if the run converged.
+    pub plans: Vec<Vec<f64>>,
+    /// One entry an evaluation.
+    pub trace: Vec<Trace>,
+}
+
+/// Runs all members of a network in one process, in lockstep and without loss.
+pub fn run(network: &Network, settings: &Settings) -> Outcome {
+    let wiring = Wiring::of(network);
+    let mut agents: Vec<Agent> = network
+        .members
+        .iter()
+        .enumerate()
+        .map(|(index, member)| Agent::new(settings.clone(), wiring.clone(), index, member))
+        .collect();
+    let (mut rounds, mut payload_bytes) = (0, 0);
+    let mut trace: Vec<Trace> = Vec::new();
+    loop {
+        let mut travelling = Vec::new();
+        for (from, agent) in agents.iter_mut().enumerate() {
+            for (to, message) in agent.messages_of_round() {
+                payload_bytes += message.payload_bytes() as u64;
+                travelling.push((from, to, message));
+            }
+        }
+        if travelling.is_empty() {
+            break;
+        }
+        rounds += 1;
+        for (from, to, message) in travelling {
+            // Members built from one network make no mistakes; what one rejected would be missing below.
+            let _ = agents[to].handle(from, message);
+        }
+        if let Some((mismatch, gap)) = agents.first().and_then(Agent::newest) {
+            if trace.last().is_none_or(|last| (last.mismatch, last.gap) != (mismatch, gap)) {
+                trace.push(Trace { round: rounds, mismatch, gap });
+            }
+        }
+        if rounds >= ROUNDS_MAX {
+            break;
+        }
+    }
+    let verdicts: Vec<Option<Verdict>> = agents.iter().map(Agent::verdict).collect();
+    let plans: Option<Vec<Vec<f64>>> = agents.iter().map(|agent| agent.plan().map(<[f64]>::to_vec)).collect();
+    Outcome {
+        rounds,
+        payload_bytes,
+        evaluations: agents.iter().map(Agent::evaluations).max().unwrap_or(0),
+        verdict: joint(&wiring, &verdicts),
+        plans: plans.unwrap_or_default(),
+        trace,
+    }
+}
+
+/// The verdict about all parts of a network: the bounds of its parts add up.
+fn joint(wiring: &Wiring, verdicts: &[Option<Verdict>]) -> Verdict {
+    let mut sum = Gap { lower: 0.0, upper: Some(0.0) };
+    for (member, verdict) in verdicts.iter().enumerate() {
+        let Some(Verdict::Converged(gap)) = verdict else { return Verdict::Unsettled };
+        if wiring.connected(member).first() == Some(&member) {
+            sum.lower = (sum.lower + gap.lower).next_down();
+            sum.upper = sum.upper.zip(gap.upper).map(|(a, b)| (a + b).next_up());
+        }
+    }
+    Verdict::Converged(sum)
+}
+
+/// Lockstep without loss ends long before.
+const ROUNDS_MAX: u32 = 100_000;

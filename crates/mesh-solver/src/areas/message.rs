@@ -1,0 +1,212 @@
+//! What members tell each other, what it weighs, and what is wrong with what a neighbour said.
+
+use super::factor::{Triangle, entries_of};
+use crate::problem::MAGNITUDE_MAX;
+
+/// What travels between two neighbours in one round.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Message {
+    /// What members found, the sender's own and what it passes on.
+    pub findings: Vec<Finding>,
+    /// What the sender still lacks: evaluation, and the members of whom it has heard nothing. Empty while nothing is late.
+    pub lacking: Option<(u32, Vec<u16>)>,
+}
+
+/// What one member found in one evaluation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// Whose finding it is.
+    pub origin: u16,
+    /// Which evaluation it is of, from 0.
+    pub evaluation: u32,
+    /// What the others know of the member from then on; with evaluation 0 only.
+    pub profile: Option<Profile>,
+    /// The values of the basic shares.
+    pub shares: Vec<f64>,
+    /// The gradient of the member's least cost at these shares.
+    pub prices: Vec<f64>,
+    /// How the shares move with the weight of the logarithms.
+    pub drift: Vec<f64>,
+    /// The reduced Schur block F'F: the lower triangle F, row after row.
+    pub block: Vec<f64>,
+    /// The member's cost at the shares.
+    pub cost: f64,
+    /// Its safe bound at the agreed prices, if asked for.
+    pub lower: Option<f64>,
+    /// The costs of its repaired points at the agreed candidates, if asked for and there is one.
+    pub upper: [Option<f64>; 2],
+}
+
+/// What does not change about a member.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Profile {
+    /// Places among the member's shares of those that its equations leave independent, ascending.
+    pub basic: Vec<u16>,
+    /// For each other share, ascending: factors of the basic shares and the value of their sum plus the share.
+    pub relations: Vec<(Vec<f64>, f64)>,
+    /// The number of its bounds.
+    pub sides: u32,
+    /// What its cost ranges over, roughly.
+    pub cost_size: f64,
+    /// The weight of the logarithms in its evaluation 0.
+    pub weight: f64,
+}
+
+/// What a neighbour did wrong; what it said is not taken in.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum PeerError {
+    /// It is no neighbour.
+    #[error("member {from} is no neighbour")]
+    Stranger {
+        /// Who sent.
+        from: usize,
+    },
+    /// A finding is of a member that is not part of this network.
+    #[error("there is no member {origin} to hear of")]
+    NoSuchMember {
+        /// Whose it claims to be.
+        origin: u16,
+    },
+    /// A finding is of an evaluation that is long over or not yet possible.
+    #[error("evaluation {evaluation} of member {origin} while {current} is under way")]
+    OutOfTurn {
+        /// Whose finding.
+        origin: u16,
+        /// Which evaluation.
+        evaluation: u32,
+        /// Which one is under way.
+        current: u32,
+    },
+    /// A vector has another length than the member's shares ask for.
+    #[error("{what} of member {origin} has {found} entries instead of {expected}")]
+    Length {
+        /// Whose finding.
+        origin: u16,
+        /// Which vector.
+        what: &'static str,
+        /// Its length.
+        found: usize,
+        /// What it should be.
+        expected: usize,
+    },
+    /// A number is not finite, or beyond all bounds.
+    #[error("{what} of member {origin} holds {value}")]
+    Value {
+        /// Whose finding.
+        origin: u16,
+        /// Where it stands.
+        what: &'static str,
+        /// The number.
+        value: f64,
+    },
+    /// A profile names shares that do not exist, or comes at the wrong time.
+    #[error("the profile of member {origin} does not fit its shares")]
+    Profile {
+        /// Whose finding.
+        origin: u16,
+    },
+    /// A member says two different things about one evaluation.
+    #[error("member {origin} contradicts itself about evaluation {evaluation}")]
+    Contradiction {
+        /// Whose finding.
+        origin: u16,
+        /// Which evaluation.
+        evaluation: u32,
+    },
+}
+
+impl Message {
+    /// Bytes of the canonical encoding: every number by its width, every list with a length of two bytes.
+    pub fn payload_bytes(&self) -> usize {
+        let lacking = self.lacking.as_ref().map_or(1, |(_, members)| 1 + 4 + 2 + 2 * members.len());
+        2 + self.findings.iter().map(Finding::payload_bytes).sum::<usize>() + lacking
+    }
+}
+
+impl Finding {
+    /// Bytes of the canonical encoding. How many shares are basic is known from the profile.
+    pub fn payload_bytes(&self) -> usize {
+        let option = |value: Option<f64>| if value.is_some() { 9 } else { 1 };
+        let profile = self.profile.as_ref().map_or(1, |profile| 1 + profile.payload_bytes());
+        let numbers = 8 * (self.shares.len() + self.prices.len()) + 4 * (self.drift.len() + self.block.len());
+        2 + 4 + profile + numbers + 8 + option(self.lower) + option(self.upper[0]) + option(self.upper[1])
+    }
+
+    /// F.
+    pub(crate) fn factor(&self) -> Triangle {
+        let entries = self.block.iter().map(|entry| *entry).collect();
+        Triangle::of(self.shares.len(), entries).expect("the length of a block is checked when it arrives")
+    }
+
+    /// Checks the finding of a member with `basic` basic shares out of `shares`.
+    pub(crate) fn check(&self, basic: Option<usize>, shares: usize) -> Result<(), PeerError> {
+        let origin = self.origin;
+        let basic = match (&self.profile, basic) {
+            (Some(profile), None) => profile.check(origin, shares)?,
+            (None, Some(basic)) => basic,
+            _ => return Err(PeerError::Profile { origin }),
+        };
+        let length = |what, found: usize, expected: usize| {
+            if found == expected { Ok(()) } else { Err(PeerError::Length { origin, what, found, expected }) }
+        };
+        length("shares", self.shares.len(), basic)?;
+        length("prices", self.prices.len(), basic)?;
+        length("drift", self.drift.len(), basic)?;
+        length("block", self.block.len(), entries_of(basic))?;
+        let single = |values: &[f64]| values.iter().map(|value| *value).collect::<Vec<f64>>();
+        check_numbers(origin, "shares", &self.shares)?;
+        check_numbers(origin, "prices", &self.prices)?;
+        check_numbers(origin, "drift", &single(&self.drift))?;
+        check_numbers(origin, "block", &single(&self.block))?;
+        check_numbers(origin, "cost", &[self.cost])?;
+        for i in 0..basic {
+            let value = self.block[entries_of(i) + i];
+            if value <= 0.0 {
+                return Err(PeerError::Value { origin, what: "the diagonal of block", value });
+            }
+        }
+        if let Some(value) = self.lower.filter(|value| value.is_nan() || *value == f64::INFINITY) {
+            return Err(PeerError::Value { origin, what: "lower", value });
+        }
+        match self.upper.iter().flatten().find(|value| !value.is_finite()) {
+            Some(value) => Err(PeerError::Value { origin, what: "upper", value: *value }),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Profile {
+    fn payload_bytes(&self) -> usize {
+        2 + 2 * self.basic.len() + self.relations.len() * (8 * self.basic.len() + 8) + 4 + 8 + 8
+    }
+
+    /// The number of basic shares if the profile fits a member with so many shares.
+    fn check(&self, origin: u16, shares: usize) -> Result<usize, PeerError> {
+        let ascending = self.basic.windows(2).all(|pair| pair[0] < pair[1]);
+        let inside = self.basic.last().is_none_or(|last| usize::from(*last) < shares);
+        let rest = self.relations.len() + self.basic.len() == shares;
+        let fits = self.relations.iter().all(|(factors, _)| factors.len() == self.basic.len());
+        if !(ascending && inside && rest && fits) {
+            return Err(PeerError::Profile { origin });
+        }
+        for (factors, value) in &self.relations {
+            check_numbers(origin, "relations", factors)?;
+            check_numbers(origin, "relations", &[*value])?;
+        }
+        check_numbers(origin, "profile", &[self.cost_size, self.weight])?;
+        if self.cost_size < 0.0 || self.weight <= 0.0 {
+            return Err(PeerError::Value { origin, what: "profile", value: self.weight.min(self.cost_size) });
+        }
+        Ok(self.basic.len())
+    }
+}
+
+fn check_numbers(origin: u16, what: &'static str, values: &[f64]) -> Result<(), PeerError> {
+    match values.iter().find(|value| !(value.abs() <= NUMBER_MAX)) {
+        Some(value) => Err(PeerError::Value { origin, what, value: *value }),
+        None => Ok(()),
+    }
+}
+
+/// Beyond this no honest member's number is.
+const NUMBER_MAX: f64 = MAGNITUDE_MAX * MAGNITUDE_MAX;
