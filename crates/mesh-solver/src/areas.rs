@@ -155,15 +155,17 @@ pub fn run(network: &Network, settings: &Settings) -> Outcome {
 
 /// The verdict about all parts of a network: the bounds of its parts add up.
 fn joint(wiring: &Wiring, verdicts: &[Option<Verdict>]) -> Verdict {
-    let mut sum = Gap { lower: 0.0, upper: Some(0.0) };
+    let mut joint: Option<Gap> = None;
     for (member, verdict) in verdicts.iter().enumerate() {
         let Some(Verdict::Converged(gap)) = verdict else { return Verdict::Unsettled };
         if wiring.connected(member).first() == Some(&member) {
-            sum.lower = (sum.lower + gap.lower).next_down();
-            sum.upper = sum.upper.zip(gap.upper).map(|(a, b)| (a + b).next_up());
+            joint = Some(joint.map_or(*gap, |sum| Gap {
+                lower: (sum.lower + gap.lower).next_down(),
+                upper: sum.upper.zip(gap.upper).map(|(a, b)| (a + b).next_up()),
+            }));
         }
     }
-    Verdict::Converged(sum)
+    joint.map_or(Verdict::Unsettled, Verdict::Converged)
 }
 
 /// Lockstep without loss ends long before.

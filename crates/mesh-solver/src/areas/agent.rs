@@ -170,7 +170,7 @@ impl Agent {
     }
 
     fn finding(&self, reply: Reply, profile: Option<Profile>) -> Finding {
-        let single = |values: &[f64]| values.iter().map(|value| *value).collect();
+        let single = |values: &[f64]| values.iter().map(|value| *value as f32).collect();
         Finding {
             origin: self.index as u16,
             evaluation: self.evaluation,

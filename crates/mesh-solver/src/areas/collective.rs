@@ -358,7 +358,7 @@ impl Collective {
                     slots: slots.clone(),
                     shares: finding.shares.clone(),
                     prices: finding.prices.clone(),
-                    drift: finding.drift.iter().map(|entry| *entry).collect(),
+                    drift: finding.drift.iter().copied().map(f64::from).collect(),
                     factor: finding.factor().times(ratio),
                     mu,
                 }

@@ -26,9 +26,9 @@ pub struct Finding {
     /// The gradient of the member's least cost at these shares.
     pub prices: Vec<f64>,
     /// How the shares move with the weight of the logarithms.
-    pub drift: Vec<f64>,
+    pub drift: Vec<f32>,
     /// The reduced Schur block F'F: the lower triangle F, row after row.
-    pub block: Vec<f64>,
+    pub block: Vec<f32>,
     /// The member's cost at the shares.
     pub cost: f64,
     /// Its safe bound at the agreed prices, if asked for.
@@ -134,7 +134,7 @@ impl Finding {
 
     /// F.
     pub(crate) fn factor(&self) -> Triangle {
-        let entries = self.block.iter().map(|entry| *entry).collect();
+        let entries = self.block.iter().copied().map(f64::from).collect();
         Triangle::of(self.shares.len(), entries).expect("the length of a block is checked when it arrives")
     }
 
@@ -153,14 +153,14 @@ impl Finding {
         length("prices", self.prices.len(), basic)?;
         length("drift", self.drift.len(), basic)?;
         length("block", self.block.len(), entries_of(basic))?;
-        let single = |values: &[f64]| values.iter().map(|value| *value).collect::<Vec<f64>>();
+        let single = |values: &[f32]| values.iter().copied().map(f64::from).collect::<Vec<f64>>();
         check_numbers(origin, "shares", &self.shares)?;
         check_numbers(origin, "prices", &self.prices)?;
         check_numbers(origin, "drift", &single(&self.drift))?;
         check_numbers(origin, "block", &single(&self.block))?;
         check_numbers(origin, "cost", &[self.cost])?;
         for i in 0..basic {
-            let value = self.block[entries_of(i) + i];
+            let value = f64::from(self.block[entries_of(i) + i]);
             if value <= 0.0 {
                 return Err(PeerError::Value { origin, what: "the diagonal of block", value });
             }
@@ -202,7 +202,7 @@ impl Profile {
 }
 
 fn check_numbers(origin: u16, what: &'static str, values: &[f64]) -> Result<(), PeerError> {
-    match values.iter().find(|value| !(value.abs() <= NUMBER_MAX)) {
+    match values.iter().find(|value| value.is_nan() || value.abs() > NUMBER_MAX) {
         Some(value) => Err(PeerError::Value { origin, what, value: *value }),
         None => Ok(()),
     }
