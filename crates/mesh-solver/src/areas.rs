@@ -132,11 +132,13 @@ pub fn run(network: &Network, settings: &Settings) -> Outcome {
             // Members built from one network make no mistakes; what one rejected would be missing below.
             let _ = agents[to].handle(from, message);
         }
-        if let Some((mismatch, gap)) = agents.first().and_then(Agent::newest) {
-            if trace.last().is_none_or(|last| (last.mismatch, last.gap) != (mismatch, gap)) {
-                trace.push(Trace { round: rounds, mismatch, gap });
-            }
-        }
+        let newest = agents.first().and_then(Agent::newest);
+        let known = trace.last().map(|last| (last.mismatch, last.gap));
+        trace.extend(newest.filter(|newest| known != Some(*newest)).map(|(mismatch, gap)| Trace {
+            round: rounds,
+            mismatch,
+            gap,
+        }));
         if rounds >= ROUNDS_MAX {
             break;
         }

@@ -62,7 +62,8 @@ fn referee(network: &Network) -> Option<f64> {
         offsets.push(offsets[offsets.len() - 1] + member.problem.variables());
     }
     let n = offsets[network.members.len()];
-    let (mut equations, mut inequalities): (Vec<(Vec<f64>, f64)>, Vec<(Vec<f64>, f64)>) = (Vec::new(), Vec::new());
+    type Limit = (Vec<f64>, f64);
+    let (mut equations, mut inequalities): (Vec<Limit>, Vec<Limit>) = (Vec::new(), Vec::new());
     let mut quadratic = vec![vec![0.0; n]; n];
     let mut linear = Vec::new();
     let mut constant = 0.0;

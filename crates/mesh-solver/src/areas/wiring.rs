@@ -23,13 +23,7 @@ impl Wiring {
             network.members.iter().map(|member| member.shares.iter().map(|share| share.junction).collect()).collect();
         let neighbours = network.neighbours();
         let count = neighbours.len();
-        let mut parents = Vec::with_capacity(count);
-        let mut reach = vec![0; count];
-        for origin in 0..count {
-            let (tree, farthest) = breadth_first(&neighbours, origin);
-            reach[origin] = farthest;
-            parents.push(tree);
-        }
+        let (parents, reach): (Vec<_>, Vec<u32>) = (0..count).map(|origin| breadth_first(&neighbours, origin)).unzip();
         let mut wiring =
             Self { junctions: network.junctions.clone(), touches, neighbours, parents, diameters: Vec::new() };
         wiring.diameters =
