@@ -208,7 +208,7 @@ mod tests {
             plans.push(plan);
             let mut states = planner.after_one_step();
             for (place, state) in states.iter_mut().enumerate() {
-                let gust = if (place + step) % 2 == 0 { 0.03 } else { -0.03 };
+                let gust = if (place + step).is_multiple_of(2) { 0.03 } else { -0.03 };
                 state.position[0] += gust;
                 state.velocity[1] = (state.velocity[1] - gust).clamp(-2.0, 2.0);
             }
@@ -254,7 +254,7 @@ mod tests {
         {
             let formation = Formation { thrust_share: share, formation: weight, spacing: [0.0; 2], ..formation() };
             let goals = vec![[0.0; 2]; speeds.len()];
-            let place = |i: usize| if i % 2 == 0 { spread } else { -spread };
+            let place = |i: usize| if i.is_multiple_of(2) { spread } else { -spread };
             let state = |(i, velocity)| State { position: [place(i), place(i / 2)], velocity };
             let states: Vec<State> = speeds.into_iter().enumerate().map(state).collect();
             let mut planner = Planner::new(&formation, &goals, &states, 1e-8).expect("states within limits");

@@ -2,8 +2,9 @@
 //!
 //! Both solve the same problem at each of 20 steps of a closed loop that flies the first input of our plan. Ours is timed
 //! over all agents' work in one thread, from the measured states to a certified plan; Clarabel from the written problem
-//! to its solution; the lesser of two times each, as others may be at work beside. The first step, where there is nothing to be warm from, is reported beside and not counted. A plan
-//! whose cost differs from Clarabel's by more than its tolerance, or that breaks a constraint, counts as a false one.
+//! to its solution; the lesser of two times each, as others may be at work beside. The first step, where there is nothing
+//! to be warm from, is reported beside and not counted. A plan whose cost differs from Clarabel's by more than its
+//! tolerance, or that breaks a constraint, counts as a false one.
 
 mod referee;
 mod scenario;

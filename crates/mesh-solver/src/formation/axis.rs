@@ -3,8 +3,12 @@
 //! Held inputs tie velocities to each other, held velocities tie them to a number. A stretch of velocities that are tied
 //! to each other is anchored if one of them is known, and otherwise has one free number: that of its first velocity.
 
+mod judgement;
+
 use super::model::Model;
 use super::prices::PriceSums;
+
+pub(super) use judgement::Judgement;
 
 /// What is held of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,15 +45,6 @@ pub(super) struct Reduced {
     answers: Vec<f64>,
     /// Positions with all free numbers at zero.
     base: Vec<f64>,
-}
-
-/// What one coordinate says about the plan where nothing that is held keeps it from moving.
-pub(super) struct Judgement {
-    pub(super) cost: f64,
-    /// By how much the cost could be lower as far as the multipliers know; not negative.
-    pub(super) gap: f64,
-    /// The constraint that costs most, and how much a unit.
-    pub(super) release: Option<(f64, Change)>,
 }
 
 #[derive(Debug, Clone)]
@@ -381,22 +376,6 @@ impl Axis {
         (count(&[Input::Lowest, Input::Highest]), count(&[Input::Zero]), walls)
     }
 
-    /// Cost, gap and the constraint to let go, at the target with the neighbours there.
-    pub(super) fn judge(
-        &mut self,
-        model: &Model,
-        prices: &[f64],
-        (left, right): (Option<&[f64]>, Option<&[f64]>),
-    ) -> Judgement {
-        let formation = &model.formation;
-        let mut cost = self.slopes_at_plan(model, left, right);
-        let inputs = self.inputs.iter().map(|input| input * input).sum::<f64>();
-        let velocities = self.velocities[1..].iter().map(|velocity| velocity * velocity).sum::<f64>();
-        cost += 0.5 * (formation.input * inputs + formation.velocity * velocities);
-        let release = self.multipliers(model, prices);
-        Judgement { cost, gap: self.gap(model, prices), release }
-    }
-
     /// Stretches, and the velocities with every free number at zero.
     fn lay_out(&mut self, model: &Model) {
         let (dt, formation) = (model.formation.step_s, &model.formation);
@@ -527,96 +506,6 @@ impl Axis {
                 None => self.held[step].sign() * (self.base[step + 1] - self.base[step]) / model.formation.step_s,
             };
         }
-    }
-
-    /// Leaves the slopes of the cost by velocities in `pulled`; returns the cost of positions.
-    fn slopes_at_plan(&mut self, model: &Model, left: Option<&[f64]>, right: Option<&[f64]>) -> f64 {
-        let formation = &model.formation;
-        let mut cost = 0.0;
-        for k in 0..self.positions.len() {
-            let off = self.positions[k] - self.goal;
-            let mut slope = formation.position * off;
-            cost += 0.5 * slope * off;
-            if let Some(left) = left {
-                let off = self.positions[k] - left[k] - self.spacing;
-                slope += formation.formation * off;
-                cost += 0.5 * formation.formation * off * off;
-            }
-            if let Some(right) = right {
-                slope -= formation.formation * (right[k] - self.positions[k] - self.spacing);
-            }
-            self.slopes[k] = slope;
-        }
-        model.pull_back(&self.slopes, &mut self.pulled);
-        for k in 0..self.pulled.len() {
-            let after = self.inputs.get(k + 1).copied().unwrap_or(0.0);
-            self.pulled[k] += formation.velocity * self.velocities[k + 1]
-                + formation.input * (self.inputs[k] - after) / formation.step_s;
-        }
-        cost
-    }
-
-    /// Multipliers of what is held: of inputs in `sums`, of walls in `pressures`. Returns the one of the worst sign.
-    fn multipliers(&mut self, model: &Model, prices: &[f64]) -> Option<(f64, Change)> {
-        let (steps, dt) = (model.steps(), model.formation.step_s);
-        let push = &mut self.sums;
-        push[steps] = 0.0;
-        self.pressures.fill(0.0);
-        let mut worst: Option<(f64, Change)> = None;
-        let mut consider = |excess: f64, change: Change| {
-            if excess > 0.0 && worst.is_none_or(|(most, _)| excess > most) {
-                worst = Some((excess, change));
-            }
-        };
-        for stretch in &self.stretches {
-            if stretch.last < steps {
-                push[stretch.last] = self.held[stretch.last].sign() * prices[stretch.last];
-            }
-            let pivot = stretch.anchor.unwrap_or(stretch.first);
-            for node in (pivot + 1..=stretch.last).rev() {
-                push[node - 1] = push[node] - dt * self.pulled[node - 1];
-            }
-            if let Some(anchor) = stretch.anchor.filter(|anchor| *anchor > 0) {
-                if stretch.first > 0 {
-                    push[stretch.first - 1] = self.held[stretch.first - 1].sign() * prices[stretch.first - 1];
-                }
-                for node in stretch.first.max(1)..anchor {
-                    push[node] = push[node - 1] + dt * self.pulled[node - 1];
-                }
-                let pressure = (push[anchor] - push[anchor - 1]) / dt - self.pulled[anchor - 1];
-                self.pressures[anchor] = pressure;
-                consider(-dt * f64::from(self.walls[anchor]) * pressure, Change::Wall { velocity: anchor, side: 0 });
-            }
-        }
-        for step in 0..steps {
-            let (push, price) = (push[step], prices[step]);
-            let positive = Change::Input { step, input: Input::Positive };
-            let negative = Change::Input { step, input: Input::Negative };
-            match self.held[step] {
-                Input::Lowest => consider(push + price, negative),
-                Input::Highest => consider(price - push, positive),
-                Input::Zero if push > 0.0 => consider(push - price, positive),
-                Input::Zero => consider(-push - price, negative),
-                Input::Negative | Input::Positive => {}
-            }
-        }
-        worst
-    }
-
-    /// By how much the cost could be lower, from multipliers that are cut to their right signs.
-    fn gap(&mut self, model: &Model, prices: &[f64]) -> f64 {
-        let formation = &model.formation;
-        let mut gap = 0.0;
-        let mut push = 0.0;
-        for step in (0..model.steps()).rev() {
-            let side = f64::from(self.walls[step + 1]);
-            let pressure = if side * self.pressures[step + 1] > 0.0 { self.pressures[step + 1] } else { 0.0 };
-            gap += pressure * (side * formation.velocity_max - self.velocities[step + 1]);
-            push -= formation.step_s * (self.pulled[step] + pressure);
-            let (price, input) = (prices[step].max(0.0), self.inputs[step]);
-            gap += formation.input_max * (push.abs() - price).max(0.0) - push * input + price * input.abs();
-        }
-        gap
     }
 }
 
