@@ -5,6 +5,7 @@
 
 pub mod assignment;
 pub mod exchange;
+pub mod lossy;
 pub mod mpc;
 pub mod page;
 pub mod peer;

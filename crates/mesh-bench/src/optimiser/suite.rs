@@ -1,6 +1,6 @@
 //! The suites by name, and what is said of all of them together.
 
-use super::{Row, Sense, SuiteError, SuiteReport, SuiteSettings, assignment, exchange, mpc, scale};
+use super::{Row, Sense, SuiteError, SuiteReport, SuiteSettings, assignment, exchange, lossy, mpc, scale};
 
 /// Told often what is being done; its error, an interruption, ends the suite.
 pub type Progress<'a> = dyn FnMut(&str) -> Result<(), SuiteError> + 'a;
@@ -10,6 +10,8 @@ pub type Progress<'a> = dyn FnMut(&str) -> Result<(), SuiteError> + 'a;
 pub enum Suite {
     /// Many agents, few shared prices.
     Exchange,
+    /// The edge core under loss, delay and cuts.
+    Lossy,
     /// Rows of vehicles over a receding horizon.
     Mpc,
     /// Whole tasks.
@@ -20,12 +22,13 @@ pub enum Suite {
 
 impl Suite {
     /// All of them, in the order in which they are run.
-    pub const ALL: [Self; 4] = [Self::Exchange, Self::Mpc, Self::Assignment, Self::Scale];
+    pub const ALL: [Self; 5] = [Self::Exchange, Self::Lossy, Self::Mpc, Self::Assignment, Self::Scale];
 
     /// As the command line calls it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Exchange => "exchange",
+            Self::Lossy => "lossy",
             Self::Mpc => "mpc",
             Self::Assignment => "assignment",
             Self::Scale => "scale",
@@ -35,6 +38,7 @@ impl Suite {
     fn run(self, settings: &SuiteSettings, progress: &mut Progress<'_>) -> Result<SuiteReport, SuiteError> {
         match self {
             Self::Exchange => exchange::run(settings, progress),
+            Self::Lossy => lossy::run(settings, progress),
             Self::Mpc => mpc::run(settings, progress),
             Self::Assignment => assignment::run(settings, progress),
             Self::Scale => scale::run(settings, progress),

@@ -97,3 +97,34 @@ pub fn uniform(parts: &[u64]) -> f64 {
     });
     (mixed >> 11) as f64 / (1_u64 << 53) as f64
 }
+
+/// Whether what is sent in `round` never arrives.
+pub fn is_lost(weather: &Weather, seed: u64, round: u64, from: usize, to: usize) -> bool {
+    Sky::new(weather.clone(), seed).delay(round, from, to).is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_third_is_lost_in_stretches_or_one_by_one() {
+        for weather in [Weather::Loss(0.3), Weather::Bursts(0.3, 20)] {
+            let lost: Vec<bool> = (0..20_000).map(|round| is_lost(&weather, 1, round, 0, 1)).collect();
+            let share = lost.iter().filter(|lost| **lost).count() as f64 / lost.len() as f64;
+            assert!((share - 0.3).abs() < 0.03, "{weather:?}: {share}");
+            let changes = lost.windows(2).filter(|pair| pair[0] != pair[1]).count();
+            let few = lost.len() / 20;
+            assert_eq!(changes < few, matches!(weather, Weather::Bursts(..)), "{changes} changes");
+            assert!((0..20_000).any(|round| is_lost(&weather, 1, round, 1, 0) != lost[round as usize]));
+        }
+    }
+
+    #[test]
+    fn a_cut_ends() {
+        let weather = Weather::Cut { from: 5, until: 8, island: vec![0, 1] };
+        let lost = |round, from, to| is_lost(&weather, 0, round, from, to);
+        assert_eq!([4, 5, 7, 8].map(|round| lost(round, 0, 2)), [false, true, true, false]);
+        assert!(!lost(6, 0, 1) && !lost(6, 2, 3));
+    }
+}
