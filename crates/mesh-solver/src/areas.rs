@@ -42,13 +42,23 @@ pub struct Settings {
     pub shrink: f64,
     /// Most Newton steps of one member in one evaluation.
     pub steps_max: u32,
+    /// Most Newton steps of one member for each bound that is asked for.
+    pub bound_steps_max: u32,
     /// Rounds without news after which a member asks for what is missing, beyond the hops of the graph.
     pub patience: u32,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { gap: 1e-4, evaluations_max: 150, start: 10.0, shrink: 0.15, steps_max: 60, patience: 3 }
+        Self {
+            gap: 1e-4,
+            evaluations_max: 150,
+            start: 10.0,
+            shrink: 0.15,
+            steps_max: 60,
+            bound_steps_max: 25,
+            patience: 3,
+        }
     }
 }
 

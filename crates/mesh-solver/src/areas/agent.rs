@@ -139,7 +139,7 @@ impl Agent {
 
     /// Evaluation 0: at no prices, with a weight of its own.
     fn first(&mut self, member: &Member) -> Option<Finding> {
-        let mut barrier = Barrier::new(&member.problem).ok()?;
+        let mut barrier = Barrier::new(&member.problem.with_derived_bounds().ok()?).ok()?;
         let plan = barrier.share_space(&member.shares);
         barrier.take_shares(plan.basic.iter().map(|place| &member.shares[*place]));
         let sides = barrier.sides();
@@ -268,7 +268,7 @@ impl Agent {
         let reply = local.barrier.reply(&local.iterate, pull);
         let bounds = question.certificate.map(|(prices, shares)| {
             let mu = collective.mu_of_bounds(local.cost);
-            let steps_max = self.settings.steps_max;
+            let steps_max = self.settings.bound_steps_max;
             let lower = local.lower(prices, mu, steps_max);
             local.repaired = shares.map(|shares| local.repaired(&shares, mu, steps_max));
             let cost = |point: &Option<(Vec<f64>, f64)>| point.as_ref().map(|(_, cost)| *cost);

@@ -213,6 +213,24 @@ fn lies_are_refused_and_named() {
     assert!(matches!(honest.handle(1, other), Err(PeerError::Contradiction { .. })));
 }
 
+#[test]
+fn members_without_neighbours_and_bounds_that_only_follow_are_fine() {
+    let mut network = ring(5, 2, 1, true, consensus);
+    let alone = ring(6, 1, 1, false, Junction::Budget);
+    let mut lonely = alone.members[0].clone();
+    lonely.shares.clear();
+    network.members.push(lonely);
+    // 0 <= x + y and 0 <= y <= 1 and x <= 2 leave x between -1 and 2.
+    let row = QpRow { terms: vec![(0, 1.0), (1, 1.0)], lower: 0.0, upper: f64::INFINITY };
+    let (lower, upper) = (vec![f64::NEG_INFINITY, 0.0], vec![2.0, 1.0]);
+    let problem = QpProblem::new(&[], vec![1.0, 0.5], 0.0, vec![row], lower, upper).unwrap();
+    network.members.push(Member { problem, shares: Vec::new() });
+    match run(&network, &Settings::default()).verdict {
+        Verdict::Converged(gap) => assert!(gap.relative() <= 2e-4, "{gap:?}"),
+        Verdict::Unsettled => panic!("nothing is in the way"),
+    }
+}
+
 /// Messages get lost at random; what is missing is asked for.
 #[test]
 fn lost_messages_are_made_up_for() {
