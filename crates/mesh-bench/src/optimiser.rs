@@ -4,6 +4,7 @@
 //! `docs/benchmarks.md` is written from these by the same command.
 
 pub mod assignment;
+pub mod cpu;
 pub mod exchange;
 pub mod lossy;
 pub mod mpc;

@@ -13,86 +13,96 @@ use crate::problem::QpProblem;
 /// A problem of this shape, with the multiplier of its newest solution.
 #[derive(Debug, Clone)]
 pub struct Knapsack {
-    terms: Vec<Term>,
+    /// For each variable: w, then the bounds of y, [`LANES`] variables at a time. What is beyond the last variable has
+    /// no room and no weight.
+    terms: Vec<[[f64; LANES]; 3]>,
+    /// 1/a, if not all of them are one.
+    inverse: Option<Vec<f64>>,
+    variables: usize,
     /// Limits of the sum; infinite where there is none.
     low: f64,
     high: f64,
+    /// By how much the sum may be off.
+    accuracy: f64,
     multiplier: f64,
-}
-
-/// One variable, as its part of the sum.
-#[derive(Debug, Clone, Copy)]
-struct Term {
-    /// 1/a.
-    inverse: f64,
-    /// w.
-    response: f64,
-    /// Bounds of y.
-    low: f64,
-    high: f64,
 }
 
 impl Knapsack {
     /// The problem's shape, if it is this one and its limits leave room.
     pub fn of(problem: &QpProblem) -> Option<Self> {
-        let n = problem.variables();
+        let variables = problem.variables();
         let row = match problem.rows() {
             [] => None,
             [row] => Some(row),
             _ => return None,
         };
-        let mut weights = vec![0.0; n];
+        let mut weights = vec![if row.is_some() { 0.0 } else { 1.0 }; variables];
         row.iter().flat_map(|row| &row.terms).for_each(|(j, weight)| weights[*j] = *weight);
-        let mut terms = Vec::with_capacity(n);
+        let mut terms = vec![[[0.0; LANES]; 3]; variables.div_ceil(LANES)];
+        let (mut least, mut most, mut size) = (0.0, 0.0, 0.0);
         for (j, weight) in weights.iter().enumerate() {
             let &[(column, curvature)] = problem.hessian_row(j) else { return None };
             // A variable outside the sum would need a pass of its own.
-            if column != j || curvature <= 0.0 || (row.is_some() && *weight == 0.0) {
+            if column != j || curvature <= 0.0 || *weight == 0.0 {
                 return None;
             }
-            let weight = if row.is_some() { *weight } else { 1.0 };
             let (a, b) = (weight * problem.lower()[j], weight * problem.upper()[j]);
             let response = weight * weight / curvature;
-            let term = Term { inverse: 1.0 / weight, response, low: a.min(b), high: a.max(b) };
-            if !(term.inverse.is_finite() && response.is_finite() && response > 0.0) {
+            if !((1.0 / weight).is_finite() && response.is_finite() && response > 0.0) {
                 return None;
             }
-            terms.push(term);
+            let (low, high) = (a.min(b), a.max(b));
+            for (slot, value) in terms[j / LANES].iter_mut().zip([response, low, high]) {
+                slot[j % LANES] = value;
+            }
+            (least, most) = (least + low, most + high);
+            size += a.abs().max(b.abs());
         }
         let (low, high) = row.map_or((f64::NEG_INFINITY, f64::INFINITY), |row| (row.lower, row.upper));
-        let (mut least, mut most) = (0.0, 0.0);
-        terms.iter().for_each(|term| (least, most) = (least + term.low, most + term.high));
         let room = least <= high && most >= low;
-        room.then_some(Self { terms, low, high, multiplier: 0.0 })
+        let inverse = weights.iter().any(|weight| *weight != 1.0);
+        let inverse = inverse.then(|| weights.iter().map(|weight| 1.0 / weight).collect());
+        room.then_some(Self { terms, inverse, variables, low, high, accuracy: ACCURACY * size, multiplier: 0.0 })
     }
 
     /// Solves for the linear cost `linear`, writes the solution to `x`, and returns the multiplier of the sum, positive
-    /// where its lower limit presses.
-    pub fn solve(&mut self, linear: &[f64], x: &mut [f64]) -> f64 {
+    /// where its lower limit presses. `linear` is divided by the weights.
+    pub fn solve(&mut self, linear: &mut [f64], x: &mut [f64]) -> f64 {
+        if let Some(inverse) = &self.inverse {
+            linear.iter_mut().zip(inverse).for_each(|(cost, inverse)| *cost *= inverse);
+        }
         let free = self.low < self.high;
-        let at_zero = if free { self.sum(0.0, linear).0 } else { 0.0 };
-        let multiplier = if free && at_zero >= self.low && at_zero <= self.high {
+        let at_zero = if free { self.sum(0.0, linear, x).0 } else { 0.0 };
+        self.multiplier = if free && at_zero >= self.low && at_zero <= self.high {
             0.0
         } else {
             let target = if free && at_zero > self.high { self.high } else { self.low };
-            self.reach(target, linear)
+            self.reach(target, linear, x)
         };
-        self.multiplier = multiplier;
-        for ((x, term), cost) in x.iter_mut().zip(&self.terms).zip(linear) {
-            *x = term.at(multiplier, *cost) * term.inverse;
+        if let Some(inverse) = &self.inverse {
+            x.iter_mut().zip(inverse).for_each(|(x, inverse)| *x *= inverse);
         }
-        multiplier
+        self.multiplier
+    }
+
+    /// Takes back what a division by the weights may have put out of the box.
+    pub(super) fn keep_within(&self, problem: &QpProblem, x: &mut [f64]) {
+        if self.inverse.is_some() {
+            for ((x, lower), upper) in x.iter_mut().zip(problem.lower()).zip(problem.upper()) {
+                *x = x.max(*lower).min(*upper);
+            }
+        }
     }
 
     /// The multiplier at which the sum is `target`, which lies between its extremes up to rounding.
-    fn reach(&self, target: f64, linear: &[f64]) -> f64 {
+    fn reach(&self, target: f64, linear: &[f64], x: &mut [f64]) -> f64 {
         let (mut below, mut above) = (f64::NEG_INFINITY, f64::INFINITY);
         let mut multiplier = self.multiplier;
         let mut bracketed = false;
         for pass in 0..PASSES_MAX {
-            let (sum, slope) = self.sum(multiplier, linear);
+            let (sum, slope) = self.sum(multiplier, linear, x);
             let missing = target - sum;
-            if missing.abs() <= ACCURACY * target.abs() {
+            if missing.abs() <= self.accuracy {
                 break;
             }
             if missing > 0.0 {
@@ -119,47 +129,61 @@ impl Knapsack {
         multiplier
     }
 
-    /// Sum of the answers to a multiplier, and by how much it rises with it.
-    fn sum(&self, multiplier: f64, linear: &[f64]) -> (f64, f64) {
-        let (mut sum, mut slope) = (0.0, 0.0);
-        for (term, cost) in self.terms.iter().zip(linear) {
-            let wish = term.wish(multiplier, *cost);
-            sum += term.cut(wish);
-            slope += if wish > term.low && wish < term.high { term.response } else { 0.0 };
+    /// The answers y to a multiplier, their sum, and by how much it rises with it. `cost` holds the g.
+    fn sum(&self, multiplier: f64, cost: &[f64], y: &mut [f64]) -> (f64, f64) {
+        let (mut sum, mut slope) = ([0.0; LANES], [0.0; LANES]);
+        let (costs, costs_rest) = cost.as_chunks::<LANES>();
+        let (answers, answers_rest) = y.as_chunks_mut::<LANES>();
+        for ((terms, cost), answer) in self.terms.iter().zip(costs).zip(answers) {
+            answer_lanes(terms, multiplier, cost, answer, &mut sum, &mut slope);
         }
-        (sum, slope)
+        if let (Some(terms), false) = (self.terms.last(), costs_rest.is_empty()) {
+            let (mut cost, mut answer) = ([0.0; LANES], [0.0; LANES]);
+            cost[..costs_rest.len()].copy_from_slice(costs_rest);
+            answer_lanes(terms, multiplier, &cost, &mut answer, &mut sum, &mut slope);
+            answers_rest.copy_from_slice(&answer[..answers_rest.len()]);
+        }
+        ((sum[0] + sum[1]) + (sum[2] + sum[3]), (slope[0] + slope[1]) + (slope[2] + slope[3]))
     }
 
     /// Multipliers beyond which the sum does not change.
-    fn breakpoints(&self, linear: &[f64]) -> (f64, f64) {
+    fn breakpoints(&self, costs: &[f64]) -> (f64, f64) {
         let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);
-        for (term, cost) in self.terms.iter().zip(linear) {
-            least = least.min(cost * term.inverse + term.low / term.response);
-            most = most.max(cost * term.inverse + term.high / term.response);
+        for (j, cost) in costs.iter().enumerate().take(self.variables) {
+            let [response, low, high] = &self.terms[j / LANES];
+            least = least.min(cost + low[j % LANES] / response[j % LANES]);
+            most = most.max(cost + high[j % LANES] / response[j % LANES]);
         }
         (least, most)
     }
 }
 
-impl Term {
-    fn wish(&self, multiplier: f64, cost: f64) -> f64 {
-        (multiplier - cost * self.inverse) * self.response
-    }
-
-    fn cut(&self, wish: f64) -> f64 {
-        let raised = if wish > self.low { wish } else { self.low };
-        if raised < self.high { raised } else { self.high }
-    }
-
-    fn at(&self, multiplier: f64, cost: f64) -> f64 {
-        self.cut(self.wish(multiplier, cost))
+/// [`LANES`] variables at once, in sums of their own, so that no addition waits for the one before.
+#[inline]
+fn answer_lanes(
+    [response, low, high]: &[[f64; LANES]; 3],
+    multiplier: f64,
+    cost: &[f64; LANES],
+    answer: &mut [f64; LANES],
+    sum: &mut [f64; LANES],
+    slope: &mut [f64; LANES],
+) {
+    for lane in 0..LANES {
+        let wish = (multiplier - cost[lane]) * response[lane];
+        let raised = if wish > low[lane] { wish } else { low[lane] };
+        let cut = if raised < high[lane] { raised } else { high[lane] };
+        answer[lane] = cut;
+        sum[lane] += cut;
+        slope[lane] += if cut == wish { response[lane] } else { 0.0 };
     }
 }
 
+/// Variables that are handled at once.
+const LANES: usize = 4;
 /// Passes after which an answer is as good as it gets; bisection alone needs no more for any two numbers of a box.
 const PASSES_MAX: u32 = 200;
-/// Part of the sum that may be missing.
-const ACCURACY: f64 = 1e-15;
+/// Part of the largest sum that may be missing.
+const ACCURACY: f64 = 1e-14;
 
 #[cfg(test)]
 mod tests {
@@ -180,7 +204,7 @@ mod tests {
 
     fn check(problem: &QpProblem, linear: &[f64], expected: &[f64]) {
         let mut x = vec![0.0; linear.len()];
-        Knapsack::of(problem).expect("the shape").solve(linear, &mut x);
+        Knapsack::of(problem).expect("the shape").solve(&mut linear.to_vec(), &mut x);
         for (x, expected) in x.iter().zip(expected) {
             assert!((x - expected).abs() < 1e-12, "{x} {expected}");
         }

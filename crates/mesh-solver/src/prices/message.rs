@@ -46,7 +46,7 @@ pub struct ShortBounds {
 }
 
 /// A vector in whole steps of a scale.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, PartialEq, Default)]
 pub struct Change {
     /// One step.
     pub scale: Scale,
@@ -69,6 +69,18 @@ impl Scale {
     /// The step.
     pub fn value(self) -> f64 {
         f64::from_bits(u64::from(self.0) << 48)
+    }
+}
+
+impl Clone for Change {
+    fn clone(&self) -> Self {
+        Self { scale: self.scale, levels: self.levels.clone() }
+    }
+
+    // Keeps the room that is there: a change is passed on by every node at every evaluation.
+    fn clone_from(&mut self, source: &Self) {
+        self.scale = source.scale;
+        self.levels.clone_from(&source.levels);
     }
 }
 

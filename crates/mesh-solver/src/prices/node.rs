@@ -228,7 +228,10 @@ impl Node {
         }
         message.change.check(&self.prices, PRICE_MAX, self.settings.bits)?;
         message.change.apply(&mut self.prices);
-        self.down.clone_from(message);
+        self.down.certify = message.certify;
+        if !self.children.is_empty() {
+            self.down.change.clone_from(&message.change);
+        }
         self.begin(now)
     }
 

@@ -3,7 +3,7 @@
 use super::Knapsack;
 use crate::bound::{cost_rounded_up, lower_bound};
 use crate::interval::Interval;
-use crate::network::Member;
+use crate::network::{Member, Share};
 use crate::qp::{QpError, QpSolver, Settings};
 
 /// One agent's side of the prices.
@@ -11,8 +11,7 @@ use crate::qp::{QpError, QpSolver, Settings};
 pub struct Responder {
     member: Member,
     local: Local,
-    /// The linear cost with the newest prices in it.
-    linear: Vec<f64>,
+    links: Links,
     x: Vec<f64>,
 }
 
@@ -25,6 +24,15 @@ pub struct Bounds {
     pub slack: f64,
     /// At least the 2-norm of the error of the shares that were told.
     pub drift: f64,
+}
+
+/// Where the prices go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Links {
+    /// The price of junction t to variable t, for all of them.
+    Straight,
+    /// As the shares say.
+    Shares,
 }
 
 #[derive(Debug, Clone)]
@@ -47,27 +55,33 @@ impl Responder {
                 Local::General(Box::new(solver), Vec::new())
             }
         };
-        Ok(Self { local, linear: vec![0.0; n], x: vec![0.0; n], member })
+        let links = Links::of(&member);
+        Ok(Self { local, links, x: vec![0.0; n], member })
     }
 
     /// Answers `prices` and adds nothing up: `shares` holds this agent's own afterwards.
     pub fn respond(&mut self, prices: &[f64], shares: &mut [f64]) -> Result<(), QpError> {
         let problem = &self.member.problem;
-        self.linear.copy_from_slice(problem.linear());
-        for share in &self.member.shares {
-            let price = prices[share.junction];
-            share.terms.iter().for_each(|(variable, weight)| self.linear[*variable] += weight * price);
-        }
         match &mut self.local {
-            Local::Knapsack(knapsack, multiplier) => {
-                *multiplier = knapsack.solve(&self.linear, &mut self.x);
-                for ((x, lower), upper) in self.x.iter_mut().zip(problem.lower()).zip(problem.upper()) {
-                    *x = if *x > *lower { *x } else { *lower };
-                    *x = if *x < *upper { *x } else { *upper };
+            // The caller's room serves for the cost, until the answer stands in it: of a fleet of thousands every
+            // byte that need not be touched saves a wait.
+            Local::Knapsack(knapsack, multiplier) if self.links == Links::Straight => {
+                let (direct, others) = shares.split_at_mut(self.x.len());
+                others.fill(0.0);
+                for ((cost, own), price) in direct.iter_mut().zip(problem.linear()).zip(prices) {
+                    *cost = own + price;
                 }
+                *multiplier = knapsack.solve(direct, &mut self.x);
+                knapsack.keep_within(problem, &mut self.x);
+                direct.copy_from_slice(&self.x);
+                return Ok(());
+            }
+            Local::Knapsack(knapsack, multiplier) => {
+                *multiplier = knapsack.solve(&mut priced(&self.member, prices), &mut self.x);
+                knapsack.keep_within(problem, &mut self.x);
             }
             Local::General(solver, multipliers) => {
-                let solution = solver.solve(&self.linear, problem.lower(), problem.upper())?;
+                let solution = solver.solve(&priced(&self.member, prices), problem.lower(), problem.upper())?;
                 self.x = solution.x;
                 *multipliers = solution.row_multipliers;
             }
@@ -103,6 +117,7 @@ impl Responder {
     /// `size` adds up; none goes through more operations than there are variables and prices, and a few.
     fn separable_bounds(&self, prices: &[f64], multiplier: f64) -> Bounds {
         let problem = &self.member.problem;
+        let linear = priced(&self.member, prices);
         let (mut least, mut cost, mut size, mut shares) = (problem.constant(), problem.constant(), 0.0, 0.0);
         size += problem.constant().abs();
         let mut operations = 2 * problem.variables() + 16;
@@ -111,7 +126,7 @@ impl Responder {
             let curvature = problem.hessian_row(j).first().map_or(0.0, |(_, entry)| *entry);
             let bend = curvature * x;
             let reach = problem.lower()[j].abs().max(problem.upper()[j].abs());
-            cost += x * (0.5 * bend + self.linear[j]);
+            cost += x * (0.5 * bend + linear[j]);
             least -= 0.5 * bend * x;
             size += reach * (2.0 * bend.abs() + problem.linear()[j].abs());
         }
@@ -139,7 +154,7 @@ impl Responder {
         }
         for (j, x) in self.x.iter().enumerate() {
             let curvature = problem.hessian_row(j).first().map_or(0.0, |(_, entry)| *entry);
-            let reduced = self.linear[j] + curvature * x - pull[j];
+            let reduced = linear[j] + curvature * x - pull[j];
             least += (reduced * problem.lower()[j]).min(reduced * problem.upper()[j]);
         }
         let operations = operations as f64;
@@ -165,6 +180,24 @@ impl Responder {
         let cost = Interval::point(cost_rounded_up(problem, &self.x)).plus(paid);
         let slack = cost.minus(Interval::point(lower)).high.max(0.0);
         Bounds { lower, slack, drift: shares * f64::EPSILON + f64::MIN_POSITIVE }.or_nothing()
+    }
+}
+
+/// The linear cost with `prices` in it.
+fn priced(member: &Member, prices: &[f64]) -> Vec<f64> {
+    let mut linear = member.problem.linear().to_vec();
+    for share in &member.shares {
+        let price = prices[share.junction];
+        share.terms.iter().for_each(|(variable, weight)| linear[*variable] += weight * price);
+    }
+    linear
+}
+
+impl Links {
+    fn of(member: &Member) -> Self {
+        let straight = |(t, share): (usize, &Share)| share.junction == t && share.terms == [(t, 1.0)];
+        let all = member.shares.len() == member.problem.variables();
+        if all && member.shares.iter().enumerate().all(straight) { Self::Straight } else { Self::Shares }
     }
 }
 
@@ -204,7 +237,7 @@ fn exact_product(a: f64, b: f64) -> [f64; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{QpProblem, QpRow, Share};
+    use crate::{QpProblem, QpRow};
 
     /// min x^2/2 + (1 - x) over 0.2 <= x <= y, x + y = 1 or three times that.
     fn member(rows: usize) -> Member {

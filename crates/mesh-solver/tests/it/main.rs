@@ -10,6 +10,8 @@ mod coupled;
 mod diagrams;
 mod generate;
 mod open;
+mod price_tree;
+mod prices;
 mod random;
 mod referee;
 mod warm;

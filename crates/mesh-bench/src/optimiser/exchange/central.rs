@@ -1,10 +1,10 @@
 //! The whole fleet as one problem for the referee.
 
 use super::super::SuiteError;
+use super::super::cpu::Stopwatch;
 use super::case::{Fleet, STEPS};
 use clarabel::algebra::CscMatrix;
 use clarabel::solver::{DefaultSettingsBuilder, DefaultSolver, IPSolver, SolverStatus, SupportedConeT};
-use std::time::{Duration, Instant};
 
 /// How the sum of a step and the box are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,8 +32,8 @@ impl Form {
 pub(super) struct Central {
     /// The least cost.
     pub(super) cost: f64,
-    /// From its matrices to its solution.
-    pub(super) time: Duration,
+    /// Seconds on a processor from its matrices to its solution.
+    pub(super) seconds: f64,
 }
 
 /// Solves the whole fleet.
@@ -44,7 +44,7 @@ pub(super) fn solve(fleet: &Fleet, form: Form) -> Result<Central, SuiteError> {
         .max_threads(1)
         .build()
         .map_err(|error| SuiteError::Referee(error.to_string()))?;
-    let start = Instant::now();
+    let watch = Stopwatch::start();
     let mut solver = DefaultSolver::new(
         &written.quadratic,
         &written.linear,
@@ -55,12 +55,12 @@ pub(super) fn solve(fleet: &Fleet, form: Form) -> Result<Central, SuiteError> {
     )
     .map_err(|error| SuiteError::Referee(error.to_string()))?;
     solver.solve();
-    let time = start.elapsed();
+    let seconds = watch.seconds();
     if solver.solution.status != SolverStatus::Solved {
         return Err(SuiteError::Referee(format!("{}: {:?}", fleet.name(), solver.solution.status)));
     }
     let constant: f64 = fleet.demand.iter().map(|demand| 0.5 * fleet.beta * demand * demand).sum();
-    Ok(Central { cost: solver.solution.obj_val + constant, time })
+    Ok(Central { cost: solver.solution.obj_val + constant, seconds })
 }
 
 /// The matrices.
