@@ -13,9 +13,7 @@ use crate::problem::QpProblem;
 /// A problem of this shape, with the multiplier of its newest solution.
 #[derive(Debug, Clone)]
 pub struct Knapsack {
-    /// For each variable: w, then the bounds of y, [`LANES`] variables at a time. What is beyond the last variable has
-    /// no room and no weight.
-    terms: Vec<[[f64; LANES]; 3]>,
+    terms: Terms,
     /// 1/a, if not all of them are one.
     inverse: Option<Vec<f64>>,
     variables: usize,
@@ -26,6 +24,18 @@ pub struct Knapsack {
     accuracy: f64,
     multiplier: f64,
 }
+
+/// For each variable: w, then the bounds of y, [`LANES`] variables at a time. What is beyond the last variable has no
+/// room and no weight.
+#[derive(Debug, Clone)]
+enum Terms {
+    /// All variables alike: the terms of a full block, and of the last one.
+    Alike([Block; 2]),
+    /// Each as it is.
+    Varied(Vec<Block>),
+}
+
+type Block = [[f64; LANES]; 3];
 
 impl Knapsack {
     /// The problem's shape, if it is this one and its limits leave room.
@@ -38,7 +48,7 @@ impl Knapsack {
         };
         let mut weights = vec![if row.is_some() { 0.0 } else { 1.0 }; variables];
         row.iter().flat_map(|row| &row.terms).for_each(|(j, weight)| weights[*j] = *weight);
-        let mut terms = vec![[[0.0; LANES]; 3]; variables.div_ceil(LANES)];
+        let mut terms = vec![[[0.0; LANES]; 3]; variables.div_ceil(LANES).max(1)];
         let (mut least, mut most, mut size) = (0.0, 0.0, 0.0);
         for (j, weight) in weights.iter().enumerate() {
             let &[(column, curvature)] = problem.hessian_row(j) else { return None };
@@ -60,29 +70,34 @@ impl Knapsack {
         }
         let (low, high) = row.map_or((f64::NEG_INFINITY, f64::INFINITY), |row| (row.lower, row.upper));
         let room = least <= high && most >= low;
+        let terms = Terms::of(terms);
         let inverse = weights.iter().any(|weight| *weight != 1.0);
         let inverse = inverse.then(|| weights.iter().map(|weight| 1.0 / weight).collect());
         room.then_some(Self { terms, inverse, variables, low, high, accuracy: ACCURACY * size, multiplier: 0.0 })
     }
 
-    /// Solves for the linear cost `linear`, writes the solution to `x`, and returns the multiplier of the sum, positive
-    /// where its lower limit presses. `linear` is divided by the weights.
-    pub fn solve(&mut self, linear: &mut [f64], x: &mut [f64]) -> f64 {
-        if let Some(inverse) = &self.inverse {
-            linear.iter_mut().zip(inverse).for_each(|(cost, inverse)| *cost *= inverse);
-        }
+    /// Solves for the linear cost in `room`, writes the solution there, and returns the multiplier of the sum, positive
+    /// where its lower limit presses.
+    pub fn solve(&mut self, room: &mut [f64]) -> f64 {
+        self.divide(room);
         let free = self.low < self.high;
-        let at_zero = if free { self.sum(0.0, linear, x).0 } else { 0.0 };
+        let at_zero = if free { self.sum(0.0, room).0 } else { 0.0 };
         self.multiplier = if free && at_zero >= self.low && at_zero <= self.high {
             0.0
         } else {
             let target = if free && at_zero > self.high { self.high } else { self.low };
-            self.reach(target, linear, x)
+            self.reach(target, room)
         };
-        if let Some(inverse) = &self.inverse {
-            x.iter_mut().zip(inverse).for_each(|(x, inverse)| *x *= inverse);
-        }
+        self.replace_by_answers(self.multiplier, room);
+        self.divide(room);
         self.multiplier
+    }
+
+    /// Writes the answer to a multiplier over the linear cost in `room`: the solution, where it is that of the solution.
+    pub(super) fn answer(&self, multiplier: f64, room: &mut [f64]) {
+        self.divide(room);
+        self.replace_by_answers(multiplier, room);
+        self.divide(room);
     }
 
     /// Takes back what a division by the weights may have put out of the box.
@@ -94,13 +109,20 @@ impl Knapsack {
         }
     }
 
+    /// Costs c to g, and parts of the sum y to x.
+    fn divide(&self, values: &mut [f64]) {
+        if let Some(inverse) = &self.inverse {
+            values.iter_mut().zip(inverse).for_each(|(value, inverse)| *value *= inverse);
+        }
+    }
+
     /// The multiplier at which the sum is `target`, which lies between its extremes up to rounding.
-    fn reach(&self, target: f64, linear: &[f64], x: &mut [f64]) -> f64 {
+    fn reach(&self, target: f64, costs: &[f64]) -> f64 {
         let (mut below, mut above) = (f64::NEG_INFINITY, f64::INFINITY);
         let mut multiplier = self.multiplier;
         let mut bracketed = false;
         for pass in 0..PASSES_MAX {
-            let (sum, slope) = self.sum(multiplier, linear, x);
+            let (sum, slope) = self.sum(multiplier, costs);
             let missing = target - sum;
             if missing.abs() <= self.accuracy {
                 break;
@@ -116,7 +138,7 @@ impl Knapsack {
             } else {
                 if !bracketed {
                     bracketed = true;
-                    let (least, most) = self.breakpoints(linear);
+                    let (least, most) = self.breakpoints(costs);
                     (below, above) = (below.max(least), above.min(most));
                 }
                 0.5 * below + 0.5 * above
@@ -129,28 +151,50 @@ impl Knapsack {
         multiplier
     }
 
-    /// The answers y to a multiplier, their sum, and by how much it rises with it. `cost` holds the g.
-    fn sum(&self, multiplier: f64, cost: &[f64], y: &mut [f64]) -> (f64, f64) {
+    /// The sum of the answers to a multiplier, and by how much it rises with it.
+    fn sum(&self, multiplier: f64, costs: &[f64]) -> (f64, f64) {
         let (mut sum, mut slope) = ([0.0; LANES], [0.0; LANES]);
-        let (costs, costs_rest) = cost.as_chunks::<LANES>();
-        let (answers, answers_rest) = y.as_chunks_mut::<LANES>();
-        for ((terms, cost), answer) in self.terms.iter().zip(costs).zip(answers) {
-            answer_lanes(terms, multiplier, cost, answer, &mut sum, &mut slope);
+        let (full, rest) = costs.as_chunks::<LANES>();
+        match &self.terms {
+            Terms::Alike([terms, _]) => {
+                for costs in full {
+                    add_lanes(terms, multiplier, costs, &mut sum, &mut slope);
+                }
+            }
+            Terms::Varied(terms) => {
+                for (terms, costs) in terms.iter().zip(full) {
+                    add_lanes(terms, multiplier, costs, &mut sum, &mut slope);
+                }
+            }
         }
-        if let (Some(terms), false) = (self.terms.last(), costs_rest.is_empty()) {
-            let (mut cost, mut answer) = ([0.0; LANES], [0.0; LANES]);
-            cost[..costs_rest.len()].copy_from_slice(costs_rest);
-            answer_lanes(terms, multiplier, &cost, &mut answer, &mut sum, &mut slope);
-            answers_rest.copy_from_slice(&answer[..answers_rest.len()]);
+        if !rest.is_empty() {
+            let mut costs = [0.0; LANES];
+            costs[..rest.len()].copy_from_slice(rest);
+            add_lanes(self.terms.last(), multiplier, &costs, &mut sum, &mut slope);
         }
         ((sum[0] + sum[1]) + (sum[2] + sum[3]), (slope[0] + slope[1]) + (slope[2] + slope[3]))
+    }
+
+    fn replace_by_answers(&self, multiplier: f64, room: &mut [f64]) {
+        let (full, rest) = room.as_chunks_mut::<LANES>();
+        for (block, costs) in full.iter_mut().enumerate() {
+            let [response, low, high] = self.terms.block(block);
+            for lane in 0..LANES {
+                costs[lane] = cut((multiplier - costs[lane]) * response[lane], low[lane], high[lane]);
+            }
+        }
+        let [response, low, high] = self.terms.last();
+        for (lane, cost) in rest.iter_mut().enumerate() {
+            *cost = cut((multiplier - *cost) * response[lane], low[lane], high[lane]);
+        }
     }
 
     /// Multipliers beyond which the sum does not change.
     fn breakpoints(&self, costs: &[f64]) -> (f64, f64) {
         let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);
         for (j, cost) in costs.iter().enumerate().take(self.variables) {
-            let [response, low, high] = &self.terms[j / LANES];
+            let last = j / LANES == self.variables / LANES;
+            let [response, low, high] = if last { self.terms.last() } else { self.terms.block(j / LANES) };
             least = least.min(cost + low[j % LANES] / response[j % LANES]);
             most = most.max(cost + high[j % LANES] / response[j % LANES]);
         }
@@ -158,24 +202,51 @@ impl Knapsack {
     }
 }
 
+impl Terms {
+    /// Blocks, of which there is one at least; all but the last are full.
+    fn of(blocks: Vec<Block>) -> Self {
+        let (first, last) = (blocks[0], blocks[blocks.len() - 1]);
+        let same = |lanes: &[f64; LANES]| lanes.iter().all(|value| *value == lanes[0]);
+        let alike = first.iter().all(same) && blocks.iter().all(|block| *block == first);
+        if alike { Self::Alike([first, last]) } else { Self::Varied(blocks) }
+    }
+
+    fn block(&self, place: usize) -> &Block {
+        match self {
+            Self::Alike([first, _]) => first,
+            Self::Varied(blocks) => &blocks[place],
+        }
+    }
+
+    fn last(&self) -> &Block {
+        match self {
+            Self::Alike([_, last]) => last,
+            Self::Varied(blocks) => &blocks[blocks.len() - 1],
+        }
+    }
+}
+
 /// [`LANES`] variables at once, in sums of their own, so that no addition waits for the one before.
 #[inline]
-fn answer_lanes(
-    [response, low, high]: &[[f64; LANES]; 3],
+fn add_lanes(
+    [response, low, high]: &Block,
     multiplier: f64,
-    cost: &[f64; LANES],
-    answer: &mut [f64; LANES],
+    costs: &[f64; LANES],
     sum: &mut [f64; LANES],
     slope: &mut [f64; LANES],
 ) {
     for lane in 0..LANES {
-        let wish = (multiplier - cost[lane]) * response[lane];
-        let raised = if wish > low[lane] { wish } else { low[lane] };
-        let cut = if raised < high[lane] { raised } else { high[lane] };
-        answer[lane] = cut;
-        sum[lane] += cut;
-        slope[lane] += if cut == wish { response[lane] } else { 0.0 };
+        let wish = (multiplier - costs[lane]) * response[lane];
+        let answer = cut(wish, low[lane], high[lane]);
+        sum[lane] += answer;
+        slope[lane] += if answer == wish { response[lane] } else { 0.0 };
     }
+}
+
+#[inline]
+fn cut(wish: f64, low: f64, high: f64) -> f64 {
+    let raised = if wish > low { wish } else { low };
+    if raised < high { raised } else { high }
 }
 
 /// Variables that are handled at once.
@@ -203,8 +274,8 @@ mod tests {
     }
 
     fn check(problem: &QpProblem, linear: &[f64], expected: &[f64]) {
-        let mut x = vec![0.0; linear.len()];
-        Knapsack::of(problem).expect("the shape").solve(&mut linear.to_vec(), &mut x);
+        let mut x = linear.to_vec();
+        Knapsack::of(problem).expect("the shape").solve(&mut x);
         for (x, expected) in x.iter().zip(expected) {
             assert!((x - expected).abs() < 1e-12, "{x} {expected}");
         }

@@ -299,14 +299,18 @@ impl Node {
 
     /// The next thing to do, if it is to pass prices on.
     pub(super) fn poll_forward(&mut self) -> Option<usize> {
-        match self.outputs.front() {
-            Some(Output::Forward(place)) => {
-                let place = *place;
-                self.outputs.pop_front();
-                Some(place)
-            }
-            _ => None,
+        let &Output::Forward(place) = self.outputs.front()? else { return None };
+        self.outputs.pop_front();
+        Some(place)
+    }
+
+    /// Whether the next thing to do is to answer.
+    pub(super) fn poll_answer(&mut self) -> bool {
+        let answer = self.outputs.front() == Some(&Output::Answer);
+        if answer {
+            self.outputs.pop_front();
         }
+        answer
     }
 
     /// The message for the children.
@@ -335,8 +339,8 @@ impl Node {
     }
 
     /// The agent's variables at the prices under way.
-    pub fn values(&self) -> &[f64] {
-        self.responder.values()
+    pub fn values(&self) -> Vec<f64> {
+        self.responder.values(&self.prices)
     }
 
     /// Applies the prices to oneself and passes them on.

@@ -12,7 +12,6 @@ pub struct Responder {
     member: Member,
     local: Local,
     links: Links,
-    x: Vec<f64>,
 }
 
 /// What an agent proves about `f(x) + prices'shares(x)`.
@@ -39,8 +38,8 @@ enum Links {
 enum Local {
     /// With the multiplier of the sum.
     Knapsack(Knapsack, f64),
-    /// With the multipliers of the rows.
-    General(Box<QpSolver>, Vec<f64>),
+    /// With the newest answer and its multipliers of the rows.
+    General(Box<QpSolver>, Vec<f64>, Vec<f64>),
 }
 
 impl Responder {
@@ -52,43 +51,45 @@ impl Responder {
             None => {
                 let mut solver = QpSolver::new(&member.problem, &vec![0.0; n], Settings::default())?;
                 solver.solve(member.problem.linear(), member.problem.lower(), member.problem.upper())?;
-                Local::General(Box::new(solver), Vec::new())
+                Local::General(Box::new(solver), vec![0.0; n], Vec::new())
             }
         };
         let links = Links::of(&member);
-        Ok(Self { local, links, x: vec![0.0; n], member })
+        Ok(Self { local, links, member })
     }
 
     /// Answers `prices` and adds nothing up: `shares` holds this agent's own afterwards.
     pub fn respond(&mut self, prices: &[f64], shares: &mut [f64]) -> Result<(), QpError> {
         let problem = &self.member.problem;
-        match &mut self.local {
-            // The caller's room serves for the cost, until the answer stands in it: of a fleet of thousands every
-            // byte that need not be touched saves a wait.
+        let x = match &mut self.local {
+            // The caller's room serves for the cost and then for the answer: of a fleet of thousands every byte that
+            // need not be touched saves a wait.
             Local::Knapsack(knapsack, multiplier) if self.links == Links::Straight => {
-                let (direct, others) = shares.split_at_mut(self.x.len());
+                let (direct, others) = shares.split_at_mut(problem.variables());
                 others.fill(0.0);
                 for ((cost, own), price) in direct.iter_mut().zip(problem.linear()).zip(prices) {
                     *cost = own + price;
                 }
-                *multiplier = knapsack.solve(direct, &mut self.x);
-                knapsack.keep_within(problem, &mut self.x);
-                direct.copy_from_slice(&self.x);
+                *multiplier = knapsack.solve(direct);
+                knapsack.keep_within(problem, direct);
                 return Ok(());
             }
             Local::Knapsack(knapsack, multiplier) => {
-                *multiplier = knapsack.solve(&mut priced(&self.member, prices), &mut self.x);
-                knapsack.keep_within(problem, &mut self.x);
+                let mut x = priced(&self.member, prices);
+                *multiplier = knapsack.solve(&mut x);
+                knapsack.keep_within(problem, &mut x);
+                x
             }
-            Local::General(solver, multipliers) => {
+            Local::General(solver, x, multipliers) => {
                 let solution = solver.solve(&priced(&self.member, prices), problem.lower(), problem.upper())?;
-                self.x = solution.x;
                 *multipliers = solution.row_multipliers;
+                x.clone_from(&solution.x);
+                solution.x
             }
-        }
+        };
         shares.fill(0.0);
         for share in &self.member.shares {
-            shares[share.junction] = share.of(&self.x);
+            shares[share.junction] = share.of(&x);
         }
         Ok(())
     }
@@ -97,13 +98,21 @@ impl Responder {
     pub fn bounds(&self, prices: &[f64]) -> Bounds {
         match &self.local {
             Local::Knapsack(_, multiplier) => self.separable_bounds(prices, *multiplier),
-            Local::General(_, multipliers) => self.general_bounds(prices, multipliers),
+            Local::General(_, x, multipliers) => self.general_bounds(prices, x, multipliers),
         }
     }
 
-    /// The variables of the newest answer.
-    pub fn values(&self) -> &[f64] {
-        &self.x
+    /// The variables of the newest answer, which was given at `prices`.
+    pub fn values(&self, prices: &[f64]) -> Vec<f64> {
+        match &self.local {
+            Local::Knapsack(knapsack, multiplier) => {
+                let mut x = priced(&self.member, prices);
+                knapsack.answer(*multiplier, &mut x);
+                knapsack.keep_within(&self.member.problem, &mut x);
+                x
+            }
+            Local::General(_, x, _) => x.clone(),
+        }
     }
 
     /// The problem and the shares.
@@ -117,11 +126,11 @@ impl Responder {
     /// `size` adds up; none goes through more operations than there are variables and prices, and a few.
     fn separable_bounds(&self, prices: &[f64], multiplier: f64) -> Bounds {
         let problem = &self.member.problem;
-        let linear = priced(&self.member, prices);
+        let (linear, values) = (priced(&self.member, prices), self.values(prices));
         let (mut least, mut cost, mut size, mut shares) = (problem.constant(), problem.constant(), 0.0, 0.0);
         size += problem.constant().abs();
         let mut operations = 2 * problem.variables() + 16;
-        for (j, x) in self.x.iter().enumerate() {
+        for (j, x) in values.iter().enumerate() {
             // The shape has one entry of P a variable.
             let curvature = problem.hessian_row(j).first().map_or(0.0, |(_, entry)| *entry);
             let bend = curvature * x;
@@ -152,7 +161,7 @@ impl Responder {
                 size += (multiplier * side).abs();
             }
         }
-        for (j, x) in self.x.iter().enumerate() {
+        for (j, x) in values.iter().enumerate() {
             let curvature = problem.hessian_row(j).first().map_or(0.0, |(_, entry)| *entry);
             let reduced = linear[j] + curvature * x - pull[j];
             least += (reduced * problem.lower()[j]).min(reduced * problem.upper()[j]);
@@ -164,7 +173,7 @@ impl Responder {
         Bounds { lower, slack, drift: operations * f64::EPSILON * shares + f64::MIN_POSITIVE }.or_nothing()
     }
 
-    fn general_bounds(&self, prices: &[f64], multipliers: &[f64]) -> Bounds {
+    fn general_bounds(&self, prices: &[f64], x: &[f64], multipliers: &[f64]) -> Bounds {
         let problem = &self.member.problem;
         let (mut paid, mut extra, mut shares) = (Interval::ZERO, Vec::new(), 0.0);
         for share in &self.member.shares {
@@ -172,12 +181,12 @@ impl Responder {
             for (variable, weight) in &share.terms {
                 let [head, tail] = exact_product(*weight, price);
                 extra.extend([(*variable, head), (*variable, tail)]);
-                paid = paid.plus(Interval::point(*weight).times(price).times(self.x[*variable]));
-                shares += (weight * self.x[*variable]).abs() * (share.terms.len() + 2) as f64;
+                paid = paid.plus(Interval::point(*weight).times(price).times(x[*variable]));
+                shares += (weight * x[*variable]).abs() * (share.terms.len() + 2) as f64;
             }
         }
-        let lower = lower_bound(problem, &extra, &self.x, multipliers);
-        let cost = Interval::point(cost_rounded_up(problem, &self.x)).plus(paid);
+        let lower = lower_bound(problem, &extra, x, multipliers);
+        let cost = Interval::point(cost_rounded_up(problem, x)).plus(paid);
         let slack = cost.minus(Interval::point(lower)).high.max(0.0);
         Bounds { lower, slack, drift: shares * f64::EPSILON + f64::MIN_POSITIVE }.or_nothing()
     }
@@ -266,10 +275,10 @@ mod tests {
                 let mut shares = [9.0; 3];
                 responder.respond(&prices, &mut shares).expect("feasible");
                 assert_eq!(shares[1], 0.0);
-                let x = responder.values();
+                let x = responder.values(&prices);
                 assert!((x[0] + x[1] - 1.0).abs() < 1e-9, "{x:?}");
                 assert_eq!(shares[0], 0.3 * x[0]);
-                let paid = member(rows).problem.cost(x) + prices[0] * shares[0] + prices[2] * shares[2];
+                let paid = member(rows).problem.cost(&x) + prices[0] * shares[0] + prices[2] * shares[2];
                 let proved = responder.bounds(&prices);
                 let scale = 1.0 + prices[2].abs();
                 assert!(proved.lower <= paid && proved.slack < 1e-12 * scale, "{proved:?} {paid}");

@@ -144,22 +144,29 @@ impl Tree {
         let fault = |agent: usize| move |error| TreeError::Agent { agent, error };
         self.nodes[0].open(0, wanted, certify).map_err(fault(0))?;
         let bits = self.settings.bits;
-        for agent in 0..self.nodes.len() {
+        for agent in 0..(self.nodes.len() - 1).div_ceil(self.fan_out) {
             let (above, below) = self.nodes.split_at_mut(agent + 1);
             let node = &mut above[agent];
             let children = agent * self.fan_out + 1;
             while let Some(place) = node.poll_forward() {
-                let child = children + place;
+                let child = &mut below[children + place - agent - 1];
                 self.sent_bytes += node.prices().encoded_len(bits) as u64;
-                below[child - agent - 1].handle_prices(0, node.prices()).map_err(fault(child))?;
+                child.handle_prices(0, node.prices()).map_err(fault(children + place))?;
+                // An agent without children has answered: taken at once, it need not be fetched from afar again.
+                if child.poll_answer() {
+                    self.sent_bytes += child.sums().encoded_len(bits) as u64;
+                    node.handle_sums(place, child.sums()).map_err(fault(agent))?;
+                }
             }
         }
-        for agent in (1..self.nodes.len()).rev() {
+        let with_children = (self.nodes.len() - 1).div_ceil(self.fan_out);
+        for agent in (1..with_children).rev() {
             let (above, below) = self.nodes.split_at_mut(agent);
             let (parent, node) = ((agent - 1) / self.fan_out, &mut below[0]);
-            while node.poll_output().is_some() {}
-            self.sent_bytes += node.sums().encoded_len(bits) as u64;
-            above[parent].handle_sums((agent - 1) % self.fan_out, node.sums()).map_err(fault(parent))?;
+            if node.poll_answer() {
+                self.sent_bytes += node.sums().encoded_len(bits) as u64;
+                above[parent].handle_sums((agent - 1) % self.fan_out, node.sums()).map_err(fault(parent))?;
+            }
         }
         while self.nodes[0].poll_output().is_some() {}
         Ok(())

@@ -228,8 +228,8 @@ fn a_knapsack_is_what_the_local_qp_finds() {
         let rows = vec![QpRow { terms: weights.iter().copied().enumerate().collect(), lower: low, upper: high }];
         let problem =
             QpProblem::new(&quadratic, linear.clone(), 0.0, rows, lower.clone(), upper.clone()).expect("well formed");
-        let mut x = vec![0.0; n];
-        let multiplier = Knapsack::of(&problem).expect("the shape").solve(&mut linear.clone(), &mut x);
+        let mut x = linear.clone();
+        let multiplier = Knapsack::of(&problem).expect("the shape").solve(&mut x);
         let mut solver = QpSolver::new(&problem, &vec![0.0; n], Default::default()).expect("feasible");
         let solution = solver.solve(&linear, &lower, &upper).expect("feasible");
         for j in 0..n {
