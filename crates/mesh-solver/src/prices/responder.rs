@@ -75,13 +75,14 @@ impl Responder {
                 return Ok(());
             }
             Local::Knapsack(knapsack, multiplier) => {
-                let mut x = priced(&self.member, prices);
+                let mut x = priced(&self.member, self.links, prices);
                 *multiplier = knapsack.solve(&mut x);
                 knapsack.keep_within(problem, &mut x);
                 x
             }
             Local::General(solver, x, multipliers) => {
-                let solution = solver.solve(&priced(&self.member, prices), problem.lower(), problem.upper())?;
+                let solution =
+                    solver.solve(&priced(&self.member, self.links, prices), problem.lower(), problem.upper())?;
                 *multipliers = solution.row_multipliers;
                 x.clone_from(&solution.x);
                 solution.x
@@ -106,7 +107,7 @@ impl Responder {
     pub fn values(&self, prices: &[f64]) -> Vec<f64> {
         match &self.local {
             Local::Knapsack(knapsack, multiplier) => {
-                let mut x = priced(&self.member, prices);
+                let mut x = priced(&self.member, self.links, prices);
                 knapsack.answer(*multiplier, &mut x);
                 knapsack.keep_within(&self.member.problem, &mut x);
                 x
@@ -126,7 +127,7 @@ impl Responder {
     /// `size` adds up; none goes through more operations than there are variables and prices, and a few.
     fn separable_bounds(&self, prices: &[f64], multiplier: f64) -> Bounds {
         let problem = &self.member.problem;
-        let (linear, values) = (priced(&self.member, prices), self.values(prices));
+        let (linear, values) = (priced(&self.member, self.links, prices), self.values(prices));
         let (mut least, mut cost, mut size, mut shares) = (problem.constant(), problem.constant(), 0.0, 0.0);
         size += problem.constant().abs();
         let mut operations = 2 * problem.variables() + 16;
@@ -139,14 +140,12 @@ impl Responder {
             least -= 0.5 * bend * x;
             size += reach * (2.0 * bend.abs() + problem.linear()[j].abs());
         }
-        for share in &self.member.shares {
-            operations += share.terms.len() + 2;
-            for (variable, weight) in &share.terms {
-                let reach = problem.lower()[*variable].abs().max(problem.upper()[*variable].abs());
-                size += (weight * prices[share.junction]).abs() * reach;
-                shares += weight.abs() * reach;
-            }
-        }
+        self.links.visit(&self.member, |junction, variable, weight| {
+            let reach = problem.lower()[variable].abs().max(problem.upper()[variable].abs());
+            size += (weight * prices[junction]).abs() * reach;
+            shares += weight.abs() * reach;
+            operations += 2;
+        });
         let row = problem.rows().first();
         let mut pull = vec![0.0; problem.variables()];
         if let Some(row) = row {
@@ -193,16 +192,25 @@ impl Responder {
 }
 
 /// The linear cost with `prices` in it.
-fn priced(member: &Member, prices: &[f64]) -> Vec<f64> {
+fn priced(member: &Member, links: Links, prices: &[f64]) -> Vec<f64> {
     let mut linear = member.problem.linear().to_vec();
-    for share in &member.shares {
-        let price = prices[share.junction];
-        share.terms.iter().for_each(|(variable, weight)| linear[*variable] += weight * price);
-    }
+    links.visit(member, |junction, variable, weight| linear[variable] += weight * prices[junction]);
     linear
 }
 
 impl Links {
+    /// Calls with junction, variable and weight of each term of a share.
+    fn visit(self, member: &Member, mut each: impl FnMut(usize, usize, f64)) {
+        match self {
+            Self::Straight => (0..member.problem.variables()).for_each(|t| each(t, t, 1.0)),
+            Self::Shares => {
+                for share in &member.shares {
+                    share.terms.iter().for_each(|(variable, weight)| each(share.junction, *variable, *weight));
+                }
+            }
+        }
+    }
+
     fn of(member: &Member) -> Self {
         let straight = |(t, share): (usize, &Share)| share.junction == t && share.terms == [(t, 1.0)];
         let all = member.shares.len() == member.problem.variables();
