@@ -29,8 +29,8 @@ pub struct Knapsack {
 /// room and no weight.
 #[derive(Debug, Clone)]
 enum Terms {
-    /// All variables alike: the terms of a full block, and of the last one.
-    Alike([Block; 2]),
+    /// All variables alike, and no block with room left.
+    Alike([f64; 3]),
     /// Each as it is.
     Varied(Vec<Block>),
 }
@@ -156,7 +156,8 @@ impl Knapsack {
         let (mut sum, mut slope) = ([0.0; LANES], [0.0; LANES]);
         let (full, rest) = costs.as_chunks::<LANES>();
         match &self.terms {
-            Terms::Alike([terms, _]) => {
+            Terms::Alike(terms) => {
+                let terms = &terms.map(|term| [term; LANES]);
                 for costs in full {
                     add_lanes(terms, multiplier, costs, &mut sum, &mut slope);
                 }
@@ -170,7 +171,7 @@ impl Knapsack {
         if !rest.is_empty() {
             let mut costs = [0.0; LANES];
             costs[..rest.len()].copy_from_slice(rest);
-            add_lanes(self.terms.last(), multiplier, &costs, &mut sum, &mut slope);
+            add_lanes(&self.terms.last(), multiplier, &costs, &mut sum, &mut slope);
         }
         ((sum[0] + sum[1]) + (sum[2] + sum[3]), (slope[0] + slope[1]) + (slope[2] + slope[3]))
     }
@@ -205,23 +206,23 @@ impl Knapsack {
 impl Terms {
     /// Blocks, of which there is one at least; all but the last are full.
     fn of(blocks: Vec<Block>) -> Self {
-        let (first, last) = (blocks[0], blocks[blocks.len() - 1]);
+        let first = blocks[0];
         let same = |lanes: &[f64; LANES]| lanes.iter().all(|value| *value == lanes[0]);
         let alike = first.iter().all(same) && blocks.iter().all(|block| *block == first);
-        if alike { Self::Alike([first, last]) } else { Self::Varied(blocks) }
+        if alike { Self::Alike(first.map(|lanes| lanes[0])) } else { Self::Varied(blocks) }
     }
 
-    fn block(&self, place: usize) -> &Block {
+    fn block(&self, place: usize) -> Block {
         match self {
-            Self::Alike([first, _]) => first,
-            Self::Varied(blocks) => &blocks[place],
+            Self::Alike(terms) => terms.map(|term| [term; LANES]),
+            Self::Varied(blocks) => blocks[place],
         }
     }
 
-    fn last(&self) -> &Block {
+    fn last(&self) -> Block {
         match self {
-            Self::Alike([_, last]) => last,
-            Self::Varied(blocks) => &blocks[blocks.len() - 1],
+            Self::Alike(_) => self.block(0),
+            Self::Varied(blocks) => self.block(blocks.len() - 1),
         }
     }
 }

@@ -232,8 +232,8 @@ fn a_knapsack_is_what_the_local_qp_finds() {
         let multiplier = Knapsack::of(&problem).expect("the shape").solve(&mut x);
         let mut solver = QpSolver::new(&problem, &vec![0.0; n], Default::default()).expect("feasible");
         let solution = solver.solve(&linear, &lower, &upper).expect("feasible");
-        for j in 0..n {
-            assert!((x[j] - solution.x[j]).abs() < 1e-7, "seed {seed}: {} {}", x[j], solution.x[j]);
+        for (ours, other) in x.iter().zip(&solution.x) {
+            assert!((ours - other).abs() < 1e-7, "seed {seed}: {ours} {other}");
         }
         let free = (0..n).any(|j| x[j] > lower[j] && x[j] < upper[j]);
         let other = solution.row_multipliers[0];
