@@ -6,6 +6,7 @@
 pub mod assignment;
 pub mod cpu;
 pub mod exchange;
+pub mod honesty;
 pub mod lossy;
 pub mod mpc;
 pub mod page;

@@ -1,6 +1,6 @@
 //! The suites by name, and what is said of all of them together.
 
-use super::{Row, Sense, SuiteError, SuiteReport, SuiteSettings, assignment, exchange, lossy, mpc, scale};
+use super::{Row, Sense, SuiteError, SuiteReport, SuiteSettings, assignment, exchange, honesty, lossy, mpc, scale};
 
 /// Told often what is being done; its error, an interruption, ends the suite.
 pub type Progress<'a> = dyn FnMut(&str) -> Result<(), SuiteError> + 'a;
@@ -18,11 +18,13 @@ pub enum Suite {
     Assignment,
     /// How the price search grows.
     Scale,
+    /// A thousand random problems, and whether what is said of them is true.
+    Honesty,
 }
 
 impl Suite {
     /// All of them, in the order in which they are run.
-    pub const ALL: [Self; 5] = [Self::Exchange, Self::Lossy, Self::Mpc, Self::Assignment, Self::Scale];
+    pub const ALL: [Self; 6] = [Self::Exchange, Self::Lossy, Self::Mpc, Self::Assignment, Self::Scale, Self::Honesty];
 
     /// As the command line calls it.
     pub const fn name(self) -> &'static str {
@@ -32,6 +34,7 @@ impl Suite {
             Self::Mpc => "mpc",
             Self::Assignment => "assignment",
             Self::Scale => "scale",
+            Self::Honesty => "honesty",
         }
     }
 
@@ -42,6 +45,7 @@ impl Suite {
             Self::Mpc => mpc::run(settings, progress),
             Self::Assignment => assignment::run(settings, progress),
             Self::Scale => scale::run(settings, progress),
+            Self::Honesty => honesty::run(settings, progress),
         }
     }
 }

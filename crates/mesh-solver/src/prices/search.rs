@@ -148,8 +148,13 @@ impl Search {
         excess_at_most(&self.markets, prices, &slopes, drift)
     }
 
-    /// What the agents' bounds prove.
+    /// What the agents' bounds prove: nothing at a price beyond its limit, which coarse numbers in a message can make of
+    /// one that is at it. No market charges such a price.
     pub fn verdict(&self, prices: &[f64], sums: &[f64], bounds: &Bounds) -> Verdict {
+        let mut pairs = self.markets.iter().zip(prices);
+        if !pairs.all(|(market, price)| (market.lowest..=market.highest).contains(price)) {
+            return Verdict { lower: f64::NEG_INFINITY, upper: f64::INFINITY };
+        }
         let rounding = prices.len() as f64 * 4.0 * f64::EPSILON;
         let mut size = 0.0;
         for ((market, price), sum) in self.markets.iter().zip(prices).zip(sums) {
@@ -316,3 +321,18 @@ const OVERSHOOT: f64 = 0.5;
 const PROGRESS: f64 = 0.95;
 /// Secant steps without less slope than ever after which plain ascent takes over.
 const PATIENCE: u32 = 12;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_price_beyond_its_limit_proves_nothing() {
+        let search = Search::new(vec![Market::exchange(3.0, 10.0)]);
+        let bounds = Bounds { lower: 1.0, slack: 0.0, drift: 0.0 };
+        let at_limit = search.verdict(&[10.0], &[5.0], &bounds);
+        assert!(at_limit.lower <= at_limit.upper && at_limit.gap() < 1e-9, "{at_limit:?}");
+        let beyond = search.verdict(&[10.5], &[5.0], &bounds);
+        assert_eq!((beyond.lower, beyond.upper), (f64::NEG_INFINITY, f64::INFINITY));
+    }
+}
