@@ -195,11 +195,15 @@ impl Link {
     /// The step: as many lost rounds as there are, so much further goes one that is heard. Numbers that took long to come
     /// are taken in with the step that has a theorem for any delay.
     fn theta(&self, round: u64, settings: &Settings) -> f64 {
-        let on_the_way = round.saturating_sub(self.acknowledged);
-        if on_the_way > settings.prompt_max {
+        if !self.is_prompt(round, settings) {
             return settings.theta;
         }
         (settings.theta / (1.0 - self.loss)).min(settings.theta_max.max(settings.theta))
+    }
+
+    /// Whether the neighbour has heard what was sent a few rounds ago.
+    fn is_prompt(&self, round: u64, settings: &Settings) -> bool {
+        round.saturating_sub(self.acknowledged) <= settings.prompt_max
     }
 
     /// Takes up the weights that the frame shows or asks for.
@@ -254,7 +258,8 @@ impl Link {
     }
 
     fn propose(&mut self, round: u64, settings: &Settings) {
-        let settled = round - self.changed_at >= settings.reweigh_every;
+        // What arrives late moves for other reasons than a wrong weight.
+        let settled = round - self.changed_at >= settings.reweigh_every && self.is_prompt(round, settings);
         if self.offer != Offer::Keep || !settled || self.changes >= settings.reweigh_max {
             return;
         }
