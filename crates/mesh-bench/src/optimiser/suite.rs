@@ -1,6 +1,8 @@
 //! The suites by name, and what is said of all of them together.
 
-use super::{Row, Sense, SuiteError, SuiteReport, SuiteSettings, assignment, exchange, honesty, lossy, mpc, scale};
+use super::{
+    Row, Sense, SuiteError, SuiteReport, SuiteSettings, assignment, exchange, honesty, lossy, mpc, pglib, scale,
+};
 
 /// Told often what is being done; its error, an interruption, ends the suite.
 pub type Progress<'a> = dyn FnMut(&str) -> Result<(), SuiteError> + 'a;
@@ -8,6 +10,8 @@ pub type Progress<'a> = dyn FnMut(&str) -> Result<(), SuiteError> + 'a;
 /// A suite of the bench.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Suite {
+    /// Power flow over areas.
+    Pglib,
     /// Many agents, few shared prices.
     Exchange,
     /// The edge core under loss, delay and cuts.
@@ -24,11 +28,13 @@ pub enum Suite {
 
 impl Suite {
     /// All of them, in the order in which they are run.
-    pub const ALL: [Self; 6] = [Self::Exchange, Self::Lossy, Self::Mpc, Self::Assignment, Self::Scale, Self::Honesty];
+    pub const ALL: [Self; 7] =
+        [Self::Pglib, Self::Exchange, Self::Lossy, Self::Mpc, Self::Assignment, Self::Scale, Self::Honesty];
 
     /// As the command line calls it.
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Pglib => "pglib",
             Self::Exchange => "exchange",
             Self::Lossy => "lossy",
             Self::Mpc => "mpc",
@@ -40,6 +46,7 @@ impl Suite {
 
     fn run(self, settings: &SuiteSettings, progress: &mut Progress<'_>) -> Result<SuiteReport, SuiteError> {
         match self {
+            Self::Pglib => pglib::run(settings, progress),
             Self::Exchange => exchange::run(settings, progress),
             Self::Lossy => lossy::run(settings, progress),
             Self::Mpc => mpc::run(settings, progress),

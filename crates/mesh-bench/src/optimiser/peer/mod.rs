@@ -245,23 +245,24 @@ pub fn run(
     Ok(run)
 }
 
-/// Tries every penalty of the grid, from its middle outwards; one that takes as long as the best one so far is given up.
+/// Tries every penalty of a grid, [`GRID`] for instance, from its middle outwards; one that takes as long as the best one so far is given up.
 pub fn search(
     network: &Network,
     goal: Goal,
+    grid: &[f64],
     keep_going: &mut dyn FnMut() -> Result<(), SuiteError>,
 ) -> Result<Search, SuiteError> {
-    let mut order: Vec<usize> = (0..GRID.len()).collect();
-    order.sort_by_key(|place| (place.abs_diff(GRID.len() / 2), *place));
-    let mut tried = vec![(0.0, 0, false); GRID.len()];
+    let mut order: Vec<usize> = (0..grid.len()).collect();
+    order.sort_by_key(|place| (place.abs_diff(grid.len() / 2), *place));
+    let mut tried = vec![(0.0, 0, false); grid.len()];
     let mut best: Option<Run> = None;
     for place in order {
         let rounds_max = match &best {
             Some(best) if best.arrived => best.rounds,
             _ => goal.rounds_max,
         };
-        let found = run(network, GRID[place], Goal { rounds_max, ..goal }, false, keep_going)?;
-        tried[place] = (GRID[place], found.rounds, found.arrived);
+        let found = run(network, grid[place], Goal { rounds_max, ..goal }, false, keep_going)?;
+        tried[place] = (grid[place], found.rounds, found.arrived);
         if best.as_ref().is_none_or(|best| found.is_better_than(best, &goal)) {
             best = Some(found);
         }

@@ -83,7 +83,7 @@ fn no_price_proves_more_than_the_optimum() {
 #[test]
 fn the_search_finds_the_best_of_the_grid() {
     let network = pair();
-    let search = search(&network, goal(1.5), &mut || Ok(())).expect("runs");
+    let search = search(&network, goal(1.5), &GRID, &mut || Ok(())).expect("runs");
     let alone = |rho: &f64| run(&network, *rho, goal(1.5), false, &mut || Ok(())).expect("runs");
     let fewest = GRID.iter().map(alone).filter(|run| run.arrived).map(|run| run.rounds).min();
     assert!(search.best.arrived);

@@ -2,15 +2,16 @@
 //!
 //! The areas of the file are the agents. A grid with a single area is cut into parts of about [`PART_BUSES`] buses, at
 //! least 2 and at most [`PARTS_MAX`] of them, and an area of more than [`AREA_BUSES_MAX`] buses into parts below that;
-//! whatever still makes a problem that is too large is halved. A cut takes the buses nearest to one end of the grid and
-//! then moves single buses over it as long as fewer branches cross. It depends on nothing but the file.
+//! whatever still makes a problem that is too large is halved. A cut takes the buses nearest to one end of the grid,
+//! moves single buses over it as long as fewer lines cross, and is the best of those from several ends. It depends on
+//! nothing but the file.
 
 use super::Case;
 use mesh_solver::problem::{ROWS_MAX, VARIABLES_MAX};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Buses of one part of a grid with a single area.
-pub const PART_BUSES: usize = 48;
+pub const PART_BUSES: usize = 100;
 /// Most parts of a grid with a single area, unless they are too large.
 pub const PARTS_MAX: usize = 12;
 /// Most buses of an area that is left as it is.
@@ -113,16 +114,35 @@ fn split(neighbours: &[Vec<usize>], buses: Vec<usize>, parts: usize) -> Vec<Vec<
     all
 }
 
-/// Cuts in two, the first of about `size` buses; each ascending.
+/// Cuts in two, the first of about `size` buses; each ascending. Of cuts from several ends of the grid the one that the
+/// fewest lines cross.
 fn bisect(neighbours: &[Vec<usize>], buses: &[usize], size: usize) -> (Vec<usize>, Vec<usize>) {
     let inside: BTreeSet<usize> = buses.iter().copied().collect();
-    // The last bus of a walk from anywhere is at one end of the grid.
-    let end = walk(neighbours, &inside, buses.first().copied()).last().copied();
-    let mut first: BTreeSet<usize> = walk(neighbours, &inside, end).into_iter().take(size).collect();
-    let slack = (buses.len() / 10).min(size.saturating_sub(1)).min(buses.len().saturating_sub(size + 1));
+    let mut best: Option<(usize, BTreeSet<usize>)> = None;
+    for start in buses.iter().step_by(buses.len().div_ceil(STARTS_MAX).max(1)) {
+        // The last bus of a walk from anywhere is at one end of the grid.
+        let end = walk(neighbours, &inside, Some(*start)).last().copied();
+        let mut first: BTreeSet<usize> = walk(neighbours, &inside, end).into_iter().take(size).collect();
+        improve(neighbours, &inside, &mut first);
+        let crossing = |bus: &usize| {
+            neighbours[*bus].iter().filter(|other| inside.contains(other) && !first.contains(other)).count()
+        };
+        let cut = first.iter().map(crossing).sum();
+        if best.as_ref().is_none_or(|(least, _)| cut < *least) {
+            best = Some((cut, first));
+        }
+    }
+    let first = best.map(|(_, first)| first).unwrap_or_default();
+    buses.iter().partition(|bus| first.contains(bus))
+}
+
+/// Moves single buses over a cut as long as fewer lines cross it and its sides stay about as large as they are.
+fn improve(neighbours: &[Vec<usize>], inside: &BTreeSet<usize>, first: &mut BTreeSet<usize>) {
+    let size = first.len();
+    let slack = (inside.len() / 10).min(size.saturating_sub(1)).min(inside.len().saturating_sub(size + 1));
     for _ in 0..SWEEPS_MAX {
         let mut moved = false;
-        for bus in buses {
+        for bus in inside {
             let mine = first.contains(bus);
             let (mut same, mut other) = (0, 0);
             for neighbour in neighbours[*bus].iter().filter(|neighbour| inside.contains(neighbour)) {
@@ -137,11 +157,12 @@ fn bisect(neighbours: &[Vec<usize>], buses: &[usize], size: usize) -> (Vec<usize
             break;
         }
     }
-    buses.iter().partition(|bus| first.contains(bus))
 }
 
 /// Most rounds over all buses of moving one at a time.
 const SWEEPS_MAX: usize = 20;
+/// From how many buses ends of a grid are looked for.
+const STARTS_MAX: usize = 40;
 
 /// All of `inside`, nearest to `start` first; what is not connected follows.
 fn walk(neighbours: &[Vec<usize>], inside: &BTreeSet<usize>, start: Option<usize>) -> Vec<usize> {

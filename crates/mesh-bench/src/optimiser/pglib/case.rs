@@ -57,7 +57,7 @@ pub struct Branch {
     pub from: usize,
     /// Index of another bus.
     pub to: usize,
-    /// Flow for one radian; negative for a series capacitor, never zero.
+    /// Flow for one radian; negative for a series capacitor, zero for one without reactance, which carries nothing.
     pub susceptance: f64,
     /// Least difference of angles, from what the file allows and the flow.
     pub lower: f64,
@@ -66,6 +66,11 @@ pub struct Branch {
 }
 
 impl Generator {
+    /// Cost of one more unit in the middle between the least and the most.
+    pub fn price(&self) -> f64 {
+        self.linear + self.quadratic * (self.upper + self.lower)
+    }
+
     /// Cost at an output.
     pub fn cost(&self, output: f64) -> f64 {
         (self.quadratic * output + self.linear) * output + self.constant
@@ -73,21 +78,41 @@ impl Generator {
 }
 
 impl Case {
-    /// Dollars an hour that count as one: the power of two next to what one unit of power costs at the margin, as a mean
-    /// over what the generators could give. A power of two changes no digit.
+    /// Dollars an hour that count as one: what one unit of power costs at the margin, as a mean over what the generators
+    /// could give, or half of what the whole costs if that is less, so that a gap relative to the cost means the same in
+    /// units and in dollars. A power of two, which changes no digit.
     pub fn cost_unit(&self) -> f64 {
         let (mut price, mut capacity) = (0.0, 0.0);
         for generator in &self.generators {
             let range = generator.upper - generator.lower;
-            price += range * (generator.linear + generator.quadratic * (generator.upper + generator.lower)).abs();
+            price += range * generator.price().abs();
             capacity += range;
         }
-        let mean = price / capacity;
+        let whole = self.cost_without_limits();
+        let wanted = if whole > 0.0 { (price / capacity).min(0.5 * whole) } else { price / capacity };
         let mut unit: f64 = 1.0;
-        while unit < mean && unit < 1e9 {
+        while unit < wanted && unit < 1e9 {
             unit *= 2.0;
         }
+        while 0.5 * unit > wanted && unit > 1e-6 {
+            unit *= 0.5;
+        }
         unit
+    }
+
+    /// What the grid costs if every branch can carry everything, roughly: generators run one after the other.
+    fn cost_without_limits(&self) -> f64 {
+        let mut cheapest: Vec<&Generator> = self.generators.iter().collect();
+        cheapest.sort_by(|a, b| a.price().total_cmp(&b.price()));
+        let demand: f64 = self.buses.iter().map(|bus| bus.demand).sum();
+        let mut missing = demand - cheapest.iter().map(|generator| generator.lower).sum::<f64>();
+        let mut cost = 0.0;
+        for generator in cheapest {
+            let more = missing.clamp(0.0, generator.upper - generator.lower);
+            missing -= more;
+            cost += generator.cost(generator.lower + more);
+        }
+        cost
     }
 
     /// The indices of each bus's branches, ascending.

@@ -117,7 +117,6 @@ impl Tables {
             let (from, to) = (row.bus(0, numbers)?, row.bus(1, numbers)?);
             let running = row.quantity("a branch's status", 10)? > 0.0;
             let (resistance, reactance) = (row.quantity("r", 2)?, row.quantity("x", 3)?);
-            let susceptance = reactance / (resistance * resistance + reactance * reactance);
             let (lower, upper) = row.angles()?;
             let rate = row.values[5];
             if rate < 0.0 {
@@ -127,9 +126,10 @@ impl Tables {
             if from == to {
                 return mistake(row.line, "a branch ends where it begins");
             }
-            if !(1.0 / QUANTITY_MAX..=QUANTITY_MAX).contains(&susceptance.abs()) {
-                let reason = format!("r = {resistance} and x = {reactance} make no susceptance");
-                return mistake(row.line, reason);
+            let susceptance = reactance / (resistance * resistance + reactance * reactance);
+            // A branch without reactance carries nothing in this model; one without either is no branch.
+            if susceptance != 0.0 && !(1.0 / QUANTITY_MAX..=QUANTITY_MAX).contains(&susceptance.abs()) {
+                return mistake(row.line, format!("r = {resistance} and x = {reactance} make no susceptance"));
             }
             let span = if rate > 0.0 { rate / base_mva / susceptance.abs() } else { f64::INFINITY };
             let (lower, upper) = (lower.max(-span), upper.min(span));

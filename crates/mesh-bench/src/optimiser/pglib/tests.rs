@@ -38,7 +38,7 @@ fn the_published_optima_are_reproduced() {
 }
 
 /// Three buses in two areas: a cheap source at 1, a dear one at 3, and lines 1-2 and 2-3 of which the first one is full.
-const SMALL: &str = "\
+pub(super) const SMALL: &str = "\
 function mpc = small
 % 'a comment [ with brackets'
 mpc.version = '2';
@@ -135,6 +135,7 @@ fn a_mistake_is_named_with_its_line() {
     check("1 2 0 0.1", "1 4 0 0.1", 20, "no bus 4");
     check("1 2 0 0.1", "2 2 0 0.1", 20, "ends where it begins");
     check("1 2 0 0.1", "1 2 0 0", 20, "no susceptance");
+    check("1 2 0 0.1", "1 2 0 1e-40", 20, "no susceptance");
     check("0 60 0 0", "0 -60 0 0", 20, "expected at least 0");
     check("1 -30 30", "1 30 -30", 20, "which is nothing");
     check("1 -30 30", "1 20 30", 20, "exclude every flow");
