@@ -52,7 +52,8 @@ fn narrow(problems: &mut [LocalProblem]) {
                 let far = far.map(|far| &other.variables[far as usize]);
                 let (lower, upper) = far.map_or((Real::ZERO, Real::ZERO), |far| (far.lower, far.upper));
                 let near = &mut problem.variables[*near as usize];
-                (near.lower, near.upper) = (near.lower.max(lower), near.upper.min(upper));
+                near.lower = if lower > near.lower { lower } else { near.lower };
+                near.upper = if upper < near.upper { upper } else { near.upper };
             }
         }
     }
