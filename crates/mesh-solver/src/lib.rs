@@ -13,6 +13,8 @@
 //! - [`prices`]: many agents that meet at few junctions, over a tree.
 //! - [`rounds`]: members of a network that agree edge by edge, over links that lose and delay.
 //! - [`areas`]: few members with problems of some size, by Newton steps on what they share.
+//! - [`separation`]: a proof that members' problems exclude each other.
+//! - [`together`]: one entry for a whole network, which goes the way that suits its shape.
 //! - [`edge`]: what two ends of an edge do with their solutions to agree on a flow and a price.
 //!
 //! Nothing here knows an asset, a message or a clock. Every result is a function of the arguments of the calls so far,
@@ -31,6 +33,8 @@ pub mod prices;
 pub mod problem;
 pub mod qp;
 pub mod rounds;
+pub mod separation;
+pub mod together;
 pub mod unbounded;
 
 mod active_set;
@@ -48,4 +52,5 @@ pub use infeasible::Infeasibility;
 pub use network::{Junction, Member, Network, Share};
 pub use problem::{Malformed, QpProblem, QpRow};
 pub use qp::{QpError, QpSolver, Settings, Solution};
+pub use separation::{NetworkInfeasibility, find_infeasibility};
 pub use unbounded::Ray;

@@ -9,9 +9,12 @@ mod coupled;
 #[path = "../../../mesh-model/tests/it/generate.rs"]
 mod diagrams;
 mod generate;
+mod networks;
 mod open;
 mod price_tree;
 mod prices;
 mod random;
 mod referee;
+mod separation;
+mod together;
 mod warm;

@@ -1,0 +1,54 @@
+//! Whether plans are what a path says they are, from the plans themselves.
+
+use super::{Plan, Settings};
+use crate::QpProblem;
+use crate::network::{Junction, Network};
+
+/// Whether the plans fit their own members, each other, and the gap.
+pub(super) fn holds(network: &Network, plan: &Plan, settings: &Settings) -> bool {
+    let bounded = plan.lower.is_finite() && plan.upper.is_finite() && plan.gap() <= settings.gap;
+    bounded
+        && plan.plans.len() == network.members.len()
+        && network.members.iter().zip(&plan.plans).all(|(member, x)| fits(&member.problem, x, settings.agreement))
+        && in_order(network, &plan.plans, settings.agreement)
+}
+
+/// Whether a plan is within its member's box exactly, and within its rows up to a part of what their terms reach.
+fn fits(problem: &QpProblem, x: &[f64], part: f64) -> bool {
+    let within = |(j, value): (usize, &f64)| problem.lower()[j] <= *value && *value <= problem.upper()[j];
+    x.len() == problem.variables()
+        && x.iter().enumerate().all(within)
+        && problem.rows().iter().all(|row| {
+            let (mut sum, mut size) = (0.0, 1.0_f64);
+            for (variable, coefficient) in &row.terms {
+                sum += coefficient * x[*variable];
+                size = size.max((coefficient * x[*variable]).abs());
+            }
+            row.lower - part * size <= sum && sum <= row.upper + part * size
+        })
+}
+
+/// Whether the shares are in order at every junction, up to a part of the largest of them.
+fn in_order(network: &Network, plans: &[Vec<f64>], part: f64) -> bool {
+    let mut met: Vec<Vec<f64>> = vec![Vec::new(); network.junctions.len()];
+    for (member, x) in network.members.iter().zip(plans) {
+        for share in &member.shares {
+            let Some(met) = met.get_mut(share.junction) else { return false };
+            met.push(share.of(x));
+        }
+    }
+    network.junctions.iter().zip(met).filter(|(_, met)| !met.is_empty()).all(|(junction, met)| {
+        let (mut sum, mut size, mut low, mut high) = (0.0, 1.0_f64, f64::INFINITY, f64::NEG_INFINITY);
+        for share in met {
+            sum += share;
+            size = size.max(share.abs());
+            (low, high) = (low.min(share), high.max(share));
+        }
+        let off = match junction {
+            Junction::Consensus => high - low,
+            Junction::Exchange(total) => (sum - total).abs(),
+            Junction::Budget(most) => (sum - most).max(0.0),
+        };
+        off <= part * size
+    })
+}
