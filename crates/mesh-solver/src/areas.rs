@@ -72,9 +72,10 @@ pub struct Gap {
 }
 
 impl Gap {
-    /// The distance of the bounds relative to the upper one; infinite without one.
+    /// The distance of the bounds relative to the upper one; infinite without one. Bounds that crossed are as far apart
+    /// as others: they contradict each other, and prove nothing.
     pub fn relative(&self) -> f64 {
-        self.upper.map_or(f64::INFINITY, |upper| (upper - self.lower) / upper.abs().max(1.0))
+        self.upper.map_or(f64::INFINITY, |upper| (upper - self.lower).abs() / upper.abs().max(1.0))
     }
 }
 

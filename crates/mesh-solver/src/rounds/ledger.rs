@@ -93,7 +93,7 @@ impl Ledger {
             let evaluated = self.evaluate(problem, links, version, epoch);
             self.own.insert(version, evaluated);
         }
-        keep_newest(&mut self.own);
+        self.forget_old_plans();
         for (version, (own, _)) in &self.own {
             if self.totals.contains_key(version) {
                 continue;
@@ -130,8 +130,18 @@ impl Ledger {
             verdict.converged = before.is_some_and(|before| before.converged)
                 || (verdict.mismatch <= settings.mismatch_max
                     && verdict.residual <= settings.residual_max
-                    && verdict.gap() <= settings.gap_max);
+                    // Bounds that crossed by more contradict each other, and prove nothing.
+                    && verdict.gap().abs() <= settings.gap_max);
             self.verdict = Some(verdict);
+        }
+    }
+
+    /// Limits what is kept of the own versions; the plan that the verdict stands on stays, however old it is.
+    fn forget_old_plans(&mut self) {
+        let kept = self.verdict.map(|verdict| verdict.plan);
+        while self.own.len() > VERSIONS_MAX {
+            let Some(oldest) = self.own.keys().copied().find(|version| Some(*version) != kept) else { return };
+            self.own.remove(&oldest);
         }
     }
 

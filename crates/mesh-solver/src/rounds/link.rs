@@ -7,6 +7,7 @@ use super::layout::Bond;
 use super::message::{Claim, Epoch, Frame, Offer, Sums};
 use super::weights::{self, Watch};
 use crate::edge::{self, End};
+use crate::problem::MAGNITUDE_MAX;
 use std::collections::BTreeMap;
 
 /// This member's end of all edges with one neighbour.
@@ -131,6 +132,10 @@ impl Link {
                 return Err(PeerError::NotANumber { author });
             }
         }
+        if frame.epoch.number > EPOCH_MAX {
+            let (value, limit) = (frame.epoch.number.into(), EPOCH_MAX.into());
+            return Err(PeerError::BeyondBounds { author, value, limit });
+        }
         if frame.weights > self.number + 1 {
             return Err(PeerError::Ahead { author, weights: frame.weights });
         }
@@ -238,7 +243,9 @@ impl Link {
     }
 
     /// Puts other weights in place; the prices that the states stand for stay what they are.
-    fn set_weights(&mut self, weights: Vec<f64>, round: u64) {
+    fn set_weights(&mut self, mut weights: Vec<f64>, round: u64) {
+        // Both ends hold the same numbers, so both come to the same limit, however often a neighbour asks for more.
+        weights.iter_mut().for_each(|weight| *weight = weight.clamp(1.0 / WEIGHT_MAX, WEIGHT_MAX));
         for (k, weight) in weights.iter().enumerate() {
             let ratio = self.weights[k] / weight;
             self.state[k] = self.copies[k] + (self.state[k] - self.copies[k]) * ratio;
@@ -359,7 +366,10 @@ impl Link {
 }
 
 fn check_values(author: usize, values: &[f64], reach: &[f64]) -> Result<(), PeerError> {
-    values.iter().zip(reach).try_for_each(|(value, reach)| check_value(author, *value, REACH * (1.0 + reach)))
+    values
+        .iter()
+        .zip(reach)
+        .try_for_each(|(value, reach)| check_value(author, *value, REACH * (1.0 + reach.min(MAGNITUDE_MAX))))
 }
 
 fn check_value(author: usize, value: f64, limit: f64) -> Result<(), PeerError> {
@@ -374,8 +384,11 @@ fn check_sums(author: usize, sums: &Sums) -> Result<(), PeerError> {
     if sums.lower.is_nan() || sums.upper.is_nan() || squares.iter().any(|square| square.is_nan()) {
         return Err(PeerError::NotANumber { author });
     }
-    match squares.iter().find(|square| **square < 0.0) {
-        Some(square) => Err(PeerError::BeyondBounds { author, value: *square, limit: f64::INFINITY }),
+    // Whoever found nothing says minus infinity below and infinity above; the other way round nothing can be.
+    let endless = (sums.lower == f64::INFINITY).then_some(sums.lower);
+    let endless = endless.or((sums.upper == f64::NEG_INFINITY).then_some(sums.upper));
+    match endless.or(squares.into_iter().find(|square| *square < 0.0)) {
+        Some(value) => Err(PeerError::BeyondBounds { author, value, limit: f64::MAX }),
         None => Ok(()),
     }
 }
@@ -383,6 +396,8 @@ fn check_sums(author: usize, sums: &Sums) -> Result<(), PeerError> {
 /// How many times the size of its box a reflected number may be.
 const REACH: f64 = 1e6;
 const WEIGHT_MAX: f64 = 1e15;
+/// Last number of an epoch, as wide as it is sent.
+const EPOCH_MAX: u32 = u16::MAX as u32;
 const PRICE_MAX: f64 = 1e15;
 /// How many times its weight holds what is shared with a neighbour that is out of reach.
 const FROZEN: f64 = 1e3;

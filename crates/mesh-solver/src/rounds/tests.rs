@@ -1,7 +1,7 @@
 //! Whole runs of small networks, over links that work, lose and lie.
 
-use super::message::Offer;
-use super::{Agent, Frame, Message, PeerError, Seat, Settings};
+use super::message::{Offer, Sums};
+use super::{Agent, Epoch, Frame, Message, PeerError, Seat, Settings};
 use crate::{Junction, Member, Network, QpProblem, QpRow, QpSolver, Share};
 use mesh_model::Hash;
 
@@ -211,7 +211,26 @@ fn lies_are_refused_and_leave_no_trace() {
     check_refused(|frame| frame.reflected[0] = f64::NAN, |error| matches!(error, PeerError::NotANumber { author: 1 }));
     check_refused(|frame| frame.reflected[0] = 1e9, |error| matches!(error, PeerError::BeyondBounds { .. }));
     check_refused(|frame| frame.weights = 0, |error| matches!(error, PeerError::Stale { weights: 0, .. }));
+    check_refused(|frame| frame.reflected[0] = f64::INFINITY, |error| matches!(error, PeerError::BeyondBounds { .. }));
+    let beyond = |number| Epoch { number, opener: 1 };
+    check_refused(|frame| frame.epoch = beyond(u32::MAX), |error| matches!(error, PeerError::BeyondBounds { .. }));
+    check_refused(
+        |frame| frame.sums.push(Sums { lower: f64::INFINITY, ..nothing_found() }),
+        |error| matches!(error, PeerError::BeyondBounds { .. }),
+    );
     check_refused(|frame| frame.weights = 7, |error| matches!(error, PeerError::Ahead { weights: 7, .. }));
+}
+
+fn nothing_found() -> Sums {
+    Sums {
+        epoch: Epoch::default(),
+        version: 1,
+        lower: f64::NEG_INFINITY,
+        upper: f64::INFINITY,
+        mismatch_squared: 0.0,
+        residual_squared: 0.0,
+        scale_squared: 0.0,
+    }
 }
 
 #[test]
