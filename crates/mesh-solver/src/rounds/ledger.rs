@@ -5,8 +5,8 @@
 //! a safe lower bound at these prices, and the cost of a plan that keeps to these flows. The sums of both travel to the
 //! root. Any price proves something, so bounds of different versions may be used together: each is of one vector.
 //!
-//! The plan keeps to a flow up to a tolerance, since a member's own equations may leave no way to meet a number to the
-//! last bit. What it is off by is settled at the price: the least cost V(e) of plans that disagree by e is convex, so
+//! The plan keeps to the flows, so that what it costs bounds the best from above. Only where a member's own equations
+//! leave no way to meet several numbers to the last bit it keeps to them up to a tolerance. What it is off by is settled at the price: the least cost V(e) of plans that disagree by e is convex, so
 //! V(0) <= V(e) - y'e for the optimal price y, and the claimed price stands for y with a part of itself as doubt.
 
 use super::Settings;
@@ -146,7 +146,6 @@ impl Ledger {
     }
 
     fn evaluate(&mut self, problem: &QpProblem, links: &[Link], version: u64, epoch: Epoch) -> (Sums, Vec<f64>) {
-        let (mut lower, mut upper) = (problem.lower().to_vec(), problem.upper().to_vec());
         let (mut linear, mut extra) = (problem.linear().to_vec(), Vec::new());
         let mut sums = Sums {
             epoch,
@@ -163,9 +162,6 @@ impl Ledger {
                 let cost = edge::cost_of_price(claim.price[k], link.end);
                 linear[*variable] += cost;
                 extra.push((*variable, cost));
-                let (least, most) = (claim.flow[k] - self.tolerance, claim.flow[k] + self.tolerance);
-                lower[*variable] = least.max(lower[*variable]).min(upper[*variable]);
-                upper[*variable] = most.min(upper[*variable]).max(lower[*variable]);
                 if link.end == End::Sink {
                     let away = link.copies[k] - claim.flow[k];
                     sums.mismatch_squared += away * away;
@@ -179,22 +175,45 @@ impl Ledger {
         if let Ok(solution) = self.priced.solve(&linear, problem.lower(), problem.upper()) {
             sums.lower = lower_bound(problem, &extra, &solution.x, &solution.row_multipliers);
         }
-        let Ok(plan) = self.repaired.solve(&linear, &lower, &upper) else { return (sums, Vec::new()) };
+        let kept =
+            [0.0, self.tolerance].into_iter().find_map(|off| self.keep_to(problem, links, version, &linear, off));
+        let Some((plan, settled)) = kept else { return (sums, Vec::new()) };
+        sums.upper = (cost_rounded_up(problem, &plan) + settled).next_up();
+        (sums, plan)
+    }
+
+    /// The best plan by the priced cost `linear` that is off no flow by more than `tolerance`, and what that settles.
+    fn keep_to(
+        &mut self,
+        problem: &QpProblem,
+        links: &[Link],
+        version: u64,
+        linear: &[f64],
+        tolerance: f64,
+    ) -> Option<(Vec<f64>, f64)> {
+        let (mut lower, mut upper) = (problem.lower().to_vec(), problem.upper().to_vec());
+        for link in links {
+            for (variable, flow) in link.bond.variables.iter().zip(&link.claims[&version].flow) {
+                let (least, most) = (flow - tolerance, flow + tolerance);
+                lower[*variable] = least.max(lower[*variable]).min(upper[*variable]);
+                upper[*variable] = most.min(upper[*variable]).max(lower[*variable]);
+            }
+        }
+        let plan = self.repaired.solve(linear, &lower, &upper).ok()?.x;
         let mut settled = 0.0;
         for link in links {
             let claim = &link.claims[&version];
             for (k, variable) in link.bond.variables.iter().enumerate() {
-                let off = plan.x[*variable] - claim.flow[k];
+                let off = plan[*variable] - claim.flow[k];
                 // The flow is beyond what the variable can be: the plan does not keep to it.
-                if off.abs() > 2.0 * self.tolerance {
-                    return (sums, Vec::new());
+                if off.abs() > (2.0 * tolerance).max(ROUNDING * (1.0 + claim.flow[k].abs())) {
+                    return None;
                 }
                 settled += edge::cost_of_price(claim.price[k], link.end) * off;
                 settled += PRICE_DOUBT * (claim.price[k] * off).abs();
             }
         }
-        sums.upper = (cost_rounded_up(problem, &plan.x) + settled).next_up();
-        (sums, plan.x)
+        Some((plan, settled))
     }
 }
 
@@ -205,6 +224,8 @@ pub(super) fn keep_newest<T>(versions: &mut BTreeMap<u64, T>) {
     }
 }
 
+/// What a plan that keeps to a flow may be off it, relative to one plus the flow.
+const ROUNDING: f64 = 1e-12;
 /// Part of a price by which it may be wrong where a plan's distance from a flow is settled.
 const PRICE_DOUBT: f64 = 1.0 / 16.0;
 /// Most versions that are kept.

@@ -58,7 +58,7 @@ pub fn golden_run() -> Result<Hash, SuiteError> {
 }
 
 /// SHA-256 of [`golden_run`], in every build and on every machine. It changes when what members send is meant to change.
-pub const GOLDEN: &str = "54aa7e9a0489ab9d787ca9eca5d70fdd410e63777c722c1b1e734f3c812fc0a9";
+pub const GOLDEN: &str = "fd0500a35ba2acbf9e41b5cb551fb927fd0493756a7e381b7d1f1992948aa5cc";
 
 fn record(network: &Network, weather: Weather, seed: u64, rounds_max: u64) -> Result<Recording, SuiteError> {
     // Never done, so that every run has its full length.
