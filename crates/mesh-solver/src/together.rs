@@ -3,8 +3,9 @@
 //! ```text
 //! few junctions that are sums, many members   prices over a tree    [`crate::prices`]
 //! a sparse graph of members                   areas                 [`crate::areas`], unless blocks are forbidden
-//! whatever ended unsettled                    is there a plan?      [`crate::separation`]
+//! what ended unsettled, or is neither         is there a plan?      [`crate::separation`]
 //!                                             the edge core         [`crate::rounds`]
+//!                                             the paths above that were not tried and are possible
 //! ```
 //!
 //! Nothing is taken over unseen. A path's plans count only if every member's plan satisfies its own rows and box, the
@@ -98,34 +99,49 @@ impl Plan {
 
 /// Solves a network as its shape suggests.
 pub fn solve(network: &Network, settings: &Settings) -> Outcome {
-    let accepted = |plan: &Plan| merit::holds(network, plan, settings);
-    let fast = match fast_path(network, settings) {
-        Some(Path::Prices) => paths::prices(network, settings),
-        Some(Path::Areas) => paths::areas(network, settings),
-        _ => None,
+    let go = |path: Path| {
+        let plan = match path {
+            Path::Prices => paths::prices(network, settings),
+            Path::Areas => paths::areas(network, settings),
+            Path::Rounds => paths::rounds(network, settings),
+        };
+        plan.filter(|plan| merit::holds(network, plan, settings))
     };
-    if let Some(plan) = fast.filter(accepted) {
+    let fast = fast_path(network, settings);
+    if let Some(plan) = fast.and_then(go) {
         return Outcome::Converged(plan);
     }
     if let Some(proof) = find_infeasibility(network, settings.infeasibility) {
         return Outcome::Infeasible(proof);
     }
-    match paths::rounds(network, settings).filter(accepted) {
-        Some(plan) => Outcome::Converged(plan),
-        None => Outcome::Unsettled,
-    }
+    let left = [Path::Rounds, Path::Prices, Path::Areas].into_iter();
+    let mut left = left.filter(|path| Some(*path) != fast && is_possible(*path, network, settings));
+    left.find_map(go).map_or(Outcome::Unsettled, Outcome::Converged)
 }
 
 /// The fast path that suits the shape of a network, if there is one.
 pub fn fast_path(network: &Network, settings: &Settings) -> Option<Path> {
     let (members, junctions) = (network.members.len(), network.junctions.len());
-    let sums = !network.junctions.iter().any(|junction| matches!(junction, Junction::Consensus));
-    if sums && (1..=crate::prices::JUNCTIONS_MAX).contains(&junctions) && members >= settings.crowd * junctions {
+    if is_possible(Path::Prices, network, settings) && members >= settings.crowd * junctions {
         return Some(Path::Prices);
     }
     let meetings: usize = network.neighbours().iter().map(Vec::len).sum();
-    let suits = settings.blocks && members <= AREAS_MAX && meetings <= settings.sparse * members;
-    (suits && members > 0).then_some(Path::Areas)
+    let is_sparse = meetings <= settings.sparse * members;
+    (is_sparse && is_possible(Path::Areas, network, settings)).then_some(Path::Areas)
+}
+
+/// Whether a path is allowed, and the network one that it can take at all.
+fn is_possible(path: Path, network: &Network, settings: &Settings) -> bool {
+    let (members, junctions) = (network.members.len(), network.junctions.len());
+    let is_sum = |junction: &Junction| !matches!(junction, Junction::Consensus);
+    members > 0
+        && match path {
+            Path::Prices => {
+                (1..=crate::prices::JUNCTIONS_MAX).contains(&junctions) && network.junctions.iter().all(is_sum)
+            }
+            Path::Areas => settings.blocks && members <= AREAS_MAX,
+            Path::Rounds => true,
+        }
 }
 
 /// Most members that compute the common step of all each by itself.

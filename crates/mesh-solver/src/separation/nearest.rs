@@ -61,10 +61,6 @@ impl Coordinates {
         Self { places, count }
     }
 
-    pub(super) fn count(&self) -> usize {
-        self.count
-    }
-
     /// What the shares of some members add to the coordinates; `shares` has none for the others.
     pub(super) fn of(&self, shares: &[Option<Vec<f64>>]) -> Vec<f64> {
         let mut coordinates = vec![0.0; self.count];
@@ -141,7 +137,8 @@ impl Mixture {
     }
 
     /// The point of the mixture that is nearest to zero, and that of each group; none if the arithmetic does not get
-    /// there. Answers that it does without are forgotten where there are many.
+    /// there. Where there are many answers, those that it does without are forgotten; where that is not enough, the
+    /// answers of each group become the one that they are mixed to.
     pub(super) fn nearest(&mut self) -> Option<(Vec<f64>, Vec<Vec<f64>>)> {
         let weights = self.weights()?;
         let mut point = self.origin.clone();
@@ -157,11 +154,15 @@ impl Mixture {
         for ((place, step, _), amount) in self.left.iter().zip(&weights[self.answers.len()..]) {
             point[*place] += step * amount;
         }
-        if self.answers.len() + self.groups > COLUMNS_MAX - self.left.len() {
+        let is_full = |mixture: &Self| mixture.answers.len() + mixture.groups + mixture.left.len() > COLUMNS_MAX;
+        if is_full(self) {
             let mut weights = weights.into_iter();
             self.answers.retain(|_| weights.next().is_some_and(|weight| weight > NOTHING));
         }
-        (self.answers.len() + self.groups <= COLUMNS_MAX - self.left.len()).then_some((point, groups))
+        if is_full(self) {
+            self.answers = groups.iter().cloned().enumerate().collect();
+        }
+        (!is_full(self)).then_some((point, groups))
     }
 
     /// The weight of each answer, and what is left of each budget.
@@ -198,6 +199,6 @@ pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
 }
 
 /// Most answers and what is left of budgets in one mixture, with room for one more answer of each group.
-pub(super) const COLUMNS_MAX: usize = 360;
+const COLUMNS_MAX: usize = 360;
 /// A weight that an answer may as well not have.
 const NOTHING: f64 = 1e-12;

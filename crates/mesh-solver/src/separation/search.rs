@@ -12,7 +12,7 @@
 //! rounds end (von Hohenbalken 1977, Wolfe 1976). The plain synchronous step of the edge core drifts along the same way,
 //! but needs many more rounds to show it.
 
-use super::nearest::{COLUMNS_MAX, Coordinates, Mixture, dot};
+use super::nearest::{Coordinates, Mixture, dot};
 use super::{Answer, Answerer, NetworkInfeasibility, fitted};
 use crate::areas::Wiring;
 use crate::network::{Member, Network};
@@ -26,14 +26,14 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { evaluations_max: 300 }
+        Self { evaluations_max: 100 }
     }
 }
 
 /// Looks for a proof that `network` has no plan; none if it has one, or if the limits come first.
 ///
-/// Every variable of a share needs bounds, given or derived from its member's rows. Not tried where the shares have more
-/// coordinates than one local problem has room for.
+/// Every variable of a share needs bounds, given or derived from its member's rows. Given up where a mixture needs more
+/// answers than one local problem has room for.
 pub fn find_infeasibility(network: &Network, limits: Limits) -> Option<NetworkInfeasibility> {
     let shares_exist = network.members.iter().all(|member| {
         member.shares.iter().all(|share| {
@@ -57,8 +57,7 @@ pub fn find_infeasibility(network: &Network, limits: Limits) -> Option<NetworkIn
         return None;
     }
     let coordinates = Coordinates::new(&wiring, &reach);
-    // A mixture needs an answer for each group, and at most one more for each coordinate.
-    let groups = (COLUMNS_MAX / 2).checked_sub(coordinates.count()).filter(|room| *room > 0)?.min(answerers.len());
+    let groups = answerers.len().min(GROUPS_MAX);
     let mut mixture = Mixture::new(&coordinates, groups);
     let group_of = |member: usize| member * groups / wiring.members();
     for (group, answer) in grouped(&coordinates, answers, groups, group_of)?.into_iter().enumerate() {
@@ -134,6 +133,8 @@ fn reach(member: &Member, answerer: &Answerer) -> Vec<(f64, f64)> {
     ends.collect()
 }
 
+/// Most groups of members that are mixed each by itself: more of them mean fewer rounds, and larger mixtures.
+const GROUPS_MAX: usize = 90;
 /// A distance, in parts of what shares reach, at which there may as well be a plan.
 const TOUCHING: f64 = 1e-9;
 /// Least gain that is worth an answer, in parts of what is to be gained at all.

@@ -11,6 +11,17 @@ pub(super) fn holds(network: &Network, plan: &Plan, settings: &Settings) -> bool
         && plan.plans.len() == network.members.len()
         && network.members.iter().zip(&plan.plans).all(|(member, x)| fits(&member.problem, x, settings.agreement))
         && in_order(network, &plan.plans, settings.agreement)
+        && costs_what_it_says(network, plan, settings.gap)
+}
+
+/// Whether the plans, each by itself, cost what is certified of them together, up to the gap that may be left.
+fn costs_what_it_says(network: &Network, plan: &Plan, gap: f64) -> bool {
+    let mut paid = 0.0;
+    for (member, x) in network.members.iter().zip(&plan.plans) {
+        paid += member.problem.cost(x);
+    }
+    let slack = gap * plan.upper.abs().max(1.0);
+    plan.lower - slack <= paid && paid <= plan.upper + slack
 }
 
 /// Whether a plan is within its member's box exactly, and within its rows up to a part of what their terms reach.
@@ -51,4 +62,34 @@ fn in_order(network: &Network, plans: &[Vec<f64>], part: f64) -> bool {
         };
         off <= part * size
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::{Member, Share};
+    use crate::together::Path;
+
+    fn check(change: impl Fn(&mut Plan), expect: bool) {
+        let problem = QpProblem::new(&[], vec![1.0], 0.0, Vec::new(), vec![0.0], vec![2.0]).expect("well formed");
+        let member = Member { problem, shares: vec![Share { junction: 0, terms: vec![(0, 1.0)] }] };
+        let network = Network { members: vec![member.clone(), member], junctions: vec![Junction::Exchange(1.0)] };
+        let plans = vec![vec![0.25], vec![0.75]];
+        let mut plan = Plan { plans, lower: 1.0, upper: 1.0, path: Path::Rounds };
+        change(&mut plan);
+        assert_eq!(holds(&network, &plan, &Settings::default()), expect, "{plan:?}");
+    }
+
+    #[test]
+    fn every_claim_of_a_plan_is_looked_at() {
+        check(|_| {}, true);
+        check(|plan| plan.plans[0][0] = 0.26, false);
+        check(|plan| plan.plans = vec![vec![-1.0], vec![2.0]], false);
+        check(|plan| plan.plans[1][0] = f64::NAN, false);
+        check(|plan| plan.plans[1].clear(), false);
+        check(|plan| drop(plan.plans.pop()), false);
+        check(|plan| plan.lower = 0.99, false);
+        check(|plan| plan.lower = f64::NEG_INFINITY, false);
+        check(|plan| (plan.lower, plan.upper) = (0.9, 0.9), false);
+    }
 }

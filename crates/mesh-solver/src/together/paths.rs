@@ -85,7 +85,7 @@ pub(super) fn rounds(network: &Network, settings: &Settings) -> Option<Plan> {
             // Members built from one network make no mistakes; what one refused would be lost, which the rounds bear.
             let _ = agents[to].handle(from, message);
         }
-        let found = together(&agents, &alone, &roots).filter(|plan| plan.gap() <= settings.gap);
+        let found = agreed(&agents, &alone, &roots).filter(|plan| plan.gap() <= settings.gap);
         if found.is_some() {
             return found;
         }
@@ -94,7 +94,7 @@ pub(super) fn rounds(network: &Network, settings: &Settings) -> Option<Plan> {
 }
 
 /// The plans of all members, once those who hear each other know the same verdict.
-fn together(agents: &[Agent], alone: &[Option<Alone>], roots: &[bool]) -> Option<Plan> {
+fn agreed(agents: &[Agent], alone: &[Option<Alone>], roots: &[bool]) -> Option<Plan> {
     let mut plan = Plan { plans: Vec::new(), lower: 0.0, upper: 0.0, path: Path::Rounds };
     for ((agent, alone), root) in agents.iter().zip(alone).zip(roots) {
         let (lower, upper) = match alone {

@@ -3,6 +3,7 @@
 use crate::generate::Dice;
 use crate::networks::{KINDS, Kind, network, whole};
 use crate::referee::{Verdict, judge};
+use mesh_solver::separation::Limits;
 use mesh_solver::together::{Outcome, Path, Settings, fast_path, solve};
 use mesh_solver::{Junction, Member, Network, QpProblem, QpRow, Share};
 
@@ -64,6 +65,15 @@ fn without_blocks_the_edge_core_gets_there() {
     let count = check_all(&settings, 0..8, 0.0);
     assert_eq!(count.by_rounds, count.converged);
     assert_eq!((count.infeasible, count.unsettled), (0, 0), "{count:?}");
+}
+
+#[test]
+fn limits_that_come_too_soon_leave_it_open() {
+    let none = Limits { evaluations_max: 0 };
+    let settings = Settings { blocks: false, rounds_max: 3, infeasibility: none, ..Settings::default() };
+    for seed in 0..3 {
+        assert_eq!(solve(&network(Kind::Consensus, seed, 6, 0.0), &settings), Outcome::Unsettled, "{seed}");
+    }
 }
 
 /// Many members that share a power budget in each of two steps.
