@@ -1,8 +1,8 @@
 //! The fast path for sparse graphs of members with problems of some size, such as the areas of a grid.
 //!
 //! Every member describes its least cost, smoothed by logarithms, as a function of its shares: values, gradient and reduced
-//! Schur block ([`barrier`]). Members flood these findings; as soon as one has heard of all, it computes the next trial
-//! point by itself, the same bit for bit as everyone ([`collective`]), so that there is no coordinator. Bounds of both
+//! Schur block (`barrier`). Members flood these findings; as soon as one has heard of all, it computes the next trial
+//! point by itself, the same bit for bit as everyone (`collective`), so that there is no coordinator. Bounds of both
 //! sides travel with the findings, and the members stop together once they meet: the lower bound is the sum of safe
 //! bounds at one vector of prices, the upper one the sum of the costs of points whose shares are fixed to the agreed
 //! values.

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The signs of d_j hold exactly, and q'd is rounded outwards. The rows and P d are only as exact as numbers of the
-//! format allow, to [`PARTS`] of their largest terms: a multiple of a rounded direction hardly ever satisfies an equation.
+//! format allow, to `PARTS` of their largest terms: a multiple of a rounded direction hardly ever satisfies an equation.
 
 use crate::dense::largest;
 use crate::interval::Interval;

@@ -29,7 +29,7 @@ fn kills_and_restarts_change_nothing() {
         (14, "satellite", Kill::Unflushed),
         (20, "rover", Kill::Unflushed),
         (21, "rover", Kill::Unheard),
-        (60, "planner", Kill::Unheard),
+        (40, "planner", Kill::Unheard),
     ];
     let mission = fly(&kills);
     let (expected, found) = (&undisturbed.flown, &mission.flown);
