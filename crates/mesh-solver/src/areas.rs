@@ -10,6 +10,9 @@
 //! A ROUND is one message at most from every member to each of its neighbours. An evaluation costs as many rounds as the
 //! graph has hops from one end to the other.
 //!
+//! What travels is told relative to what everyone knows already, in as few bits as the path of centres allows
+//! ([`relative`]); all go on with what was told, the sender included, so that rounding is nobody's secret and bounds hold.
+//!
 //! What a message is carried by, and how late it is, is not known here: an [`Agent`] waits for what is missing, and asks
 //! for it after a while.
 
@@ -17,14 +20,20 @@ mod affine;
 mod agent;
 mod barrier;
 mod collective;
+mod encoding;
 mod factor;
+mod layout;
 mod message;
+mod numbers;
+mod relative;
 #[cfg(test)]
 mod tests;
 mod wiring;
 
 pub use agent::Agent;
+pub use encoding::DecodeError;
 pub use message::{Finding, Message, PeerError, Profile};
+pub use numbers::Numbers;
 pub use wiring::Wiring;
 
 use crate::network::Network;
@@ -131,17 +140,20 @@ pub fn run(network: &Network, settings: &Settings) -> Outcome {
         let mut travelling = Vec::new();
         for (from, agent) in agents.iter_mut().enumerate() {
             for (to, message) in agent.messages_of_round() {
-                payload_bytes += message.payload_bytes() as u64;
-                travelling.push((from, to, message));
+                let encoded = message.encode();
+                payload_bytes += encoded.len() as u64;
+                travelling.push((from, to, encoded));
             }
         }
         if travelling.is_empty() {
             break;
         }
         rounds += 1;
-        for (from, to, message) in travelling {
+        for (from, to, encoded) in travelling {
             // Members built from one network make no mistakes; what one rejected would be missing below.
-            let _ = agents[to].handle(from, message);
+            if let Ok(message) = Message::decode(&encoded) {
+                let _ = agents[to].handle(from, message);
+            }
         }
         let newest = agents.first().and_then(Agent::newest);
         let known = trace.last().map(|last| (last.mismatch, last.gap));

@@ -3,6 +3,7 @@
 use super::barrier::{Barrier, Iterate, Pull, Reply, SharePlan};
 use super::collective::{Collective, Progress, start_weight};
 use super::message::{Finding, Message, PeerError, Profile};
+use super::relative::{Base, Relative};
 use super::wiring::Wiring;
 use super::{Settings, Verdict};
 use crate::network::{Member, Share};
@@ -143,19 +144,20 @@ impl Agent {
         let plan = barrier.share_space(&member.shares);
         barrier.take_shares(plan.basic.iter().map(|place| &member.shares[*place]));
         let sides = barrier.sides();
-        let weight = start_weight(&self.settings, barrier.cost_size, sides as f64);
+        let cost_size = barrier.cost_size as f32;
+        let weight = start_weight(&self.settings, f64::from(cost_size), sides as f64);
         let mut iterate = barrier.start(weight);
         let prices = vec![0.0; plan.basic.len()];
         let pull = Pull::Priced(&prices);
         barrier.centre(&mut iterate, weight, pull, self.settings.steps_max);
-        let reply = barrier.reply(&iterate, pull)?;
+        let reply = barrier.reply(&iterate)?;
         let basic = plan.basic.iter().map(|place| *place as u16).collect();
         let relations = plan
             .relations
             .iter()
             .map(|(factors, value)| (plan.basic.iter().map(|place| factors[*place]).collect(), *value))
             .collect();
-        let profile = Profile { basic, relations, sides: sides as u32, cost_size: barrier.cost_size, weight };
+        let profile = Profile { basic, relations, sides: sides as u32, cost_size };
         let cost = reply.cost;
         self.local = Some(Local {
             barrier,
@@ -166,23 +168,8 @@ impl Agent {
             repaired: [None, None],
             best: None,
         });
-        Some(self.finding(reply, Some(profile)))
-    }
-
-    fn finding(&self, reply: Reply, profile: Option<Profile>) -> Finding {
-        let single = |values: &[f64]| values.iter().map(|value| *value as f32).collect();
-        Finding {
-            origin: self.index as u16,
-            evaluation: self.evaluation,
-            profile,
-            drift: single(&reply.drift),
-            block: single(reply.factor.entries()),
-            shares: reply.shares,
-            prices: reply.prices,
-            cost: reply.cost,
-            lower: None,
-            upper: [None, None],
-        }
+        let base = Base { prices: &prices, pull: None, mu: weight };
+        Some(finding_of(self.index, self.evaluation, &reply, base, Some(profile)))
     }
 
     /// Whether a finding is news, if it is well formed.
@@ -265,7 +252,9 @@ impl Agent {
             None => Pull::Priced(question.prices),
         };
         local.barrier.centre(&mut local.iterate, collective.mu(), pull, self.settings.steps_max);
-        let reply = local.barrier.reply(&local.iterate, pull);
+        let reply = local.barrier.reply(&local.iterate);
+        let told = question.pull.map(|factor| (question.shares.as_slice(), factor));
+        let base = Base { prices: question.prices, pull: told, mu: collective.mu() };
         let bounds = question.certificate.map(|(prices, shares)| {
             let mu = collective.mu_of_bounds(local.cost);
             let steps_max = self.settings.bound_steps_max;
@@ -278,7 +267,7 @@ impl Agent {
             self.verdict = Some(Verdict::Unsettled);
             return;
         };
-        let mut finding = self.finding(reply, None);
+        let mut finding = finding_of(self.index, self.evaluation, &reply, base, None);
         if let Some((lower, upper)) = bounds {
             (finding.lower, finding.upper) = (Some(lower), upper);
         }
@@ -296,6 +285,13 @@ impl Agent {
         let unheard = self.connected.iter().filter(|member| !self.heard.contains_key(&(self.evaluation, **member)));
         Some((self.evaluation, unheard.map(|member| *member as u16).collect()))
     }
+}
+
+/// What a member tells about an evaluation that started from `base`.
+fn finding_of(index: usize, evaluation: u32, reply: &Reply, base: Base<'_>, profile: Option<Profile>) -> Finding {
+    let Relative { shares, drift, block } = base.relative(&reply.shares, &reply.drift, &reply.factor);
+    let (origin, cost) = (index as u16, reply.cost as f32);
+    Finding { origin, evaluation, profile, shares, drift, block, cost, lower: None, upper: [None, None] }
 }
 
 impl Local {

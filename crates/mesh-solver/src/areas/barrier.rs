@@ -78,8 +78,6 @@ pub(crate) enum Pull<'a> {
 pub(crate) struct Reply {
     /// Basic shares.
     pub(crate) shares: Vec<f64>,
-    /// The gradient of the least cost at these shares.
-    pub(crate) prices: Vec<f64>,
     /// F with F'F its curvature.
     pub(crate) factor: Triangle,
     /// How the shares move with mu at constant prices.
@@ -231,7 +229,7 @@ impl Barrier {
     }
 
     /// What `iterate`, which is at a centre for `mu`, says about the cost as a function of the shares.
-    pub(crate) fn reply(&self, iterate: &Iterate, pull: Pull) -> Option<Reply> {
+    pub(crate) fn reply(&self, iterate: &Iterate) -> Option<Reply> {
         let free = self.space.free.len();
         let factor = cholesky(self.curvature(iterate, None), PIVOT_MIN)?;
         let mut drift = vec![0.0; free];
@@ -254,20 +252,10 @@ impl Barrier {
             }
         }
         let shares = self.share_values(iterate);
-        let prices = match pull {
-            Pull::Priced(prices) => prices.to_vec(),
-            Pull::Proximal { prices, to, factor } => {
-                let away: Vec<f64> = shares.iter().zip(to).map(|(share, to)| share - to).collect();
-                let force = factor.curvature_times(&away);
-                prices.iter().zip(force).map(|(price, force)| price - force).collect()
-            }
-            Pull::Fixed(_) => return None,
-        };
         let mut moved = vec![0.0; shares.len()];
         self.shares.add_product(&drift, &mut moved);
         Some(Reply {
             shares,
-            prices,
             factor: cholesky(compliance, PIVOT_MIN)?.inverse(),
             drift: moved,
             cost: self.problem.cost(&self.space.point(&iterate.w)),

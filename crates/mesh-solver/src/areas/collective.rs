@@ -18,7 +18,9 @@
 
 use super::affine::Affine;
 use super::factor::{Triangle, cholesky};
+use super::layout::Layout;
 use super::message::{Finding, Profile};
+use super::relative::{Absolute, Base};
 use super::wiring::Wiring;
 use super::{Gap, Settings};
 use crate::dense::{Matrix, add_scaled, dot};
@@ -171,7 +173,7 @@ impl Collective {
             .collect();
         let budgets = sums.iter().filter(|sum| sum.left.is_some()).count();
         let sides = profiles.iter().map(|profile| f64::from(profile.sides)).sum::<f64>() + budgets as f64;
-        let cost_size: f64 = profiles.iter().map(|profile| profile.cost_size).sum();
+        let cost_size: f64 = profiles.iter().map(|profile| f64::from(profile.cost_size)).sum();
         let mu = start_weight(settings, cost_size, sides);
         let trial = Trial { evaluation: 0, mu, slots: Vec::new(), prices: Vec::new(), pulls: None, certificate: None };
         let pace =
@@ -209,7 +211,7 @@ impl Collective {
         }
         let mut parts = self.parts(findings);
         let Some(newton) = self.newton(&parts, self.trial.mu) else { return Progress::Lost };
-        let cost: f64 = findings.iter().map(|finding| finding.cost).sum();
+        let cost: f64 = findings.iter().map(|finding| f64::from(finding.cost)).sum();
         let least = FLOOR * self.settings.gap * cost.abs().max(1.0) / self.sides.max(1.0);
         let mu = self.steer(&mut parts, newton.length).max(least.min(self.trial.mu));
         let Some(mut aimed) = self.newton(&parts, mu) else { return Progress::Lost };
@@ -269,8 +271,8 @@ impl Collective {
     pub(crate) fn mismatch_squared(&self, findings: &[&Finding]) -> f64 {
         let mut sum = 0.0;
         if !self.trial.slots.is_empty() {
-            for (finding, slots) in findings.iter().zip(&self.basic) {
-                for (share, slot) in finding.shares.iter().zip(slots) {
+            for ((place, finding), slots) in findings.iter().enumerate().zip(&self.basic) {
+                for (share, slot) in self.absolute(place, finding).shares.iter().zip(slots) {
                     let away = share - self.trial.slots[*slot];
                     sum += away * away;
                 }
@@ -351,17 +353,12 @@ impl Collective {
         let mut parts: Vec<Part> = findings
             .iter()
             .zip(&self.basic)
-            .map(|(finding, slots)| {
+            .enumerate()
+            .map(|(place, (finding, slots))| {
+                let Absolute { shares, prices, drift, factor } = self.absolute(place, finding);
                 // At first each member has a weight of its own; curvatures of the logarithms are proportional to it.
-                let ratio = finding.profile.as_ref().map_or(1.0, |profile| (mu / profile.weight).sqrt());
-                Part {
-                    slots: slots.clone(),
-                    shares: finding.shares.clone(),
-                    prices: finding.prices.clone(),
-                    drift: finding.drift.iter().copied().map(f64::from).collect(),
-                    factor: finding.factor().times(ratio),
-                    mu,
-                }
+                let ratio = (mu / self.weight_of(finding)).sqrt();
+                Part { slots: slots.clone(), shares, prices, drift, factor: factor.times(ratio), mu }
             })
             .collect();
         for (budget, (slot, value)) in self.budgets().enumerate() {
@@ -369,6 +366,25 @@ impl Collective {
             parts.push(part_of_budget(slot, amount, mu));
         }
         parts
+    }
+
+    /// The weight of the logarithms in a member's evaluation.
+    fn weight_of(&self, finding: &Finding) -> f64 {
+        finding.profile.as_ref().map_or(self.trial.mu, |profile| {
+            start_weight(&self.settings, f64::from(profile.cost_size), f64::from(profile.sides))
+        })
+    }
+
+    /// What the member at `place` found about the trial point.
+    fn absolute(&self, place: usize, finding: &Finding) -> Absolute {
+        let mu = self.weight_of(finding);
+        if finding.profile.is_some() {
+            let prices = vec![0.0; finding.shares.len()];
+            return Base { prices: &prices, pull: None, mu }.absolute(&finding.shares, &finding.drift, &finding.block);
+        }
+        let asked = self.question(place);
+        let pull = asked.pull.map(|factor| (asked.shares.as_slice(), factor));
+        Base { prices: asked.prices, pull, mu }.absolute(&finding.shares, &finding.drift, &finding.block)
     }
 
     /// The slot of what is left of each budget, and the budget.
@@ -495,46 +511,6 @@ impl Collective {
                 sum[*slot] += *price;
             }
         }
-    }
-}
-
-/// Slots of v as they are handed out.
-#[derive(Default)]
-struct Layout {
-    count: usize,
-    /// The slot of each junction of equals that has been met.
-    equals: std::collections::BTreeMap<usize, usize>,
-    /// Junctions that are sums, ascending, with their slots.
-    met: std::collections::BTreeMap<usize, usize>,
-    sums: Vec<(Junction, Vec<usize>)>,
-}
-
-impl Layout {
-    fn take(&mut self) -> usize {
-        self.count += 1;
-        self.count - 1
-    }
-
-    fn slots_of(&mut self, wiring: &Wiring, member: usize) -> Vec<usize> {
-        let mut slots = Vec::new();
-        for junction in wiring.touches(member) {
-            let kind = wiring.junctions()[*junction];
-            let slot = match (kind, self.equals.get(junction)) {
-                (Junction::Consensus, Some(slot)) => *slot,
-                _ => self.take(),
-            };
-            if kind == Junction::Consensus {
-                self.equals.insert(*junction, slot);
-            } else {
-                let place = *self.met.entry(*junction).or_insert_with(|| {
-                    self.sums.push((kind, Vec::new()));
-                    self.sums.len() - 1
-                });
-                self.sums[place].1.push(slot);
-            }
-            slots.push(slot);
-        }
-        slots
     }
 }
 

@@ -40,6 +40,23 @@ impl Triangle {
         product
     }
 
+    /// F x.
+    pub(crate) fn times_vector(&self, x: &[f64]) -> Vec<f64> {
+        (0..self.size).map(|i| dot(self.row(i), &x[..=i])).collect()
+    }
+
+    /// This triangle times another of its size.
+    pub(crate) fn product(&self, other: &Self) -> Self {
+        let mut product = Self { size: self.size, entries: vec![0.0; self.entries.len()] };
+        for i in 0..self.size {
+            let start = entries_of(i);
+            for (k, entry) in self.row(i).iter().enumerate() {
+                crate::dense::add_scaled(&mut product.entries[start..=start + k], *entry, other.row(k));
+            }
+        }
+        product
+    }
+
     /// The rows of F times `matrix`.
     pub(crate) fn times_rows(&self, matrix: &Matrix) -> Vec<Vec<f64>> {
         let row = |i: usize| {

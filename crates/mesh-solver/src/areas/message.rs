@@ -1,6 +1,7 @@
 //! What members tell each other, what it weighs, and what is wrong with what a neighbour said.
 
-use super::factor::{Triangle, entries_of};
+use super::factor::entries_of;
+use super::numbers::Numbers;
 use crate::problem::MAGNITUDE_MAX;
 
 /// What travels between two neighbours in one round.
@@ -21,16 +22,14 @@ pub struct Finding {
     pub evaluation: u32,
     /// What the others know of the member from then on; with evaluation 0 only.
     pub profile: Option<Profile>,
-    /// The values of the basic shares.
-    pub shares: Vec<f64>,
-    /// The gradient of the member's least cost at these shares.
-    pub prices: Vec<f64>,
+    /// The values of the basic shares, relative to the trial point where there is one.
+    pub shares: Numbers,
     /// How the shares move with the weight of the logarithms.
-    pub drift: Vec<f32>,
-    /// The reduced Schur block F'F: the lower triangle F, row after row.
-    pub block: Vec<f32>,
-    /// The member's cost at the shares.
-    pub cost: f64,
+    pub drift: Numbers,
+    /// The factor of the reduced Schur block, relative to the one everyone knows: a lower triangle, row after row.
+    pub block: Numbers,
+    /// The member's cost at the shares, roughly.
+    pub cost: f32,
     /// Its safe bound at the agreed prices, if asked for.
     pub lower: Option<f64>,
     /// The costs of its repaired points at the agreed candidates, if asked for and there is one.
@@ -47,9 +46,7 @@ pub struct Profile {
     /// The number of its bounds.
     pub sides: u32,
     /// What its cost ranges over, roughly.
-    pub cost_size: f64,
-    /// The weight of the logarithms in its evaluation 0.
-    pub weight: f64,
+    pub cost_size: f32,
 }
 
 /// What a neighbour did wrong; what it said is not taken in.
@@ -115,29 +112,7 @@ pub enum PeerError {
     },
 }
 
-impl Message {
-    /// Bytes of the canonical encoding: every number by its width, every list with a length of two bytes.
-    pub fn payload_bytes(&self) -> usize {
-        let lacking = self.lacking.as_ref().map_or(1, |(_, members)| 1 + 4 + 2 + 2 * members.len());
-        2 + self.findings.iter().map(Finding::payload_bytes).sum::<usize>() + lacking
-    }
-}
-
 impl Finding {
-    /// Bytes of the canonical encoding. How many shares are basic is known from the profile.
-    pub fn payload_bytes(&self) -> usize {
-        let option = |value: Option<f64>| if value.is_some() { 9 } else { 1 };
-        let profile = self.profile.as_ref().map_or(1, |profile| 1 + profile.payload_bytes());
-        let numbers = 8 * (self.shares.len() + self.prices.len()) + 4 * (self.drift.len() + self.block.len());
-        2 + 4 + profile + numbers + 8 + option(self.lower) + option(self.upper[0]) + option(self.upper[1])
-    }
-
-    /// F.
-    pub(crate) fn factor(&self) -> Triangle {
-        let entries = self.block.iter().copied().map(f64::from).collect();
-        Triangle::of(self.shares.len(), entries).expect("the length of a block is checked when it arrives")
-    }
-
     /// Checks the finding of a member with `basic` basic shares out of `shares`.
     pub(crate) fn check(&self, basic: Option<usize>, shares: usize) -> Result<(), PeerError> {
         let origin = self.origin;
@@ -150,17 +125,15 @@ impl Finding {
             if found == expected { Ok(()) } else { Err(PeerError::Length { origin, what, found, expected }) }
         };
         length("shares", self.shares.len(), basic)?;
-        length("prices", self.prices.len(), basic)?;
         length("drift", self.drift.len(), basic)?;
         length("block", self.block.len(), entries_of(basic))?;
-        let single = |values: &[f32]| values.iter().copied().map(f64::from).collect::<Vec<f64>>();
-        check_numbers(origin, "shares", &self.shares)?;
-        check_numbers(origin, "prices", &self.prices)?;
-        check_numbers(origin, "drift", &single(&self.drift))?;
-        check_numbers(origin, "block", &single(&self.block))?;
-        check_numbers(origin, "cost", &[self.cost])?;
+        let block = self.block.values();
+        check_numbers(origin, "shares", &self.shares.values())?;
+        check_numbers(origin, "drift", &self.drift.values())?;
+        check_numbers(origin, "block", &block)?;
+        check_numbers(origin, "cost", &[f64::from(self.cost)])?;
         for i in 0..basic {
-            let value = f64::from(self.block[entries_of(i) + i]);
+            let value = block[entries_of(i) + i];
             if value <= 0.0 {
                 return Err(PeerError::Value { origin, what: "the diagonal of block", value });
             }
@@ -176,10 +149,6 @@ impl Finding {
 }
 
 impl Profile {
-    fn payload_bytes(&self) -> usize {
-        2 + 2 * self.basic.len() + self.relations.len() * (8 * self.basic.len() + 8) + 4 + 8 + 8
-    }
-
     /// The number of basic shares if the profile fits a member with so many shares.
     fn check(&self, origin: u16, shares: usize) -> Result<usize, PeerError> {
         let ascending = self.basic.windows(2).all(|pair| pair[0] < pair[1]);
@@ -193,9 +162,9 @@ impl Profile {
             check_numbers(origin, "relations", factors)?;
             check_numbers(origin, "relations", &[*value])?;
         }
-        check_numbers(origin, "profile", &[self.cost_size, self.weight])?;
-        if self.cost_size < 0.0 || self.weight <= 0.0 {
-            return Err(PeerError::Value { origin, what: "profile", value: self.weight.min(self.cost_size) });
+        check_numbers(origin, "profile", &[f64::from(self.cost_size)])?;
+        if self.cost_size < 0.0 {
+            return Err(PeerError::Value { origin, what: "profile", value: f64::from(self.cost_size) });
         }
         Ok(self.basic.len())
     }

@@ -178,6 +178,18 @@ fn the_same_run_twice_is_the_same() {
     assert_eq!(run(&network, &Settings::default()), run(&network, &Settings::default()));
 }
 
+/// The same in debug and release builds and on every machine.
+#[test]
+fn a_small_run_is_what_it_always_was() {
+    let outcome = run(&ring(3, 4, 2, true, consensus), &Settings::default());
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let mut take = |bits: u64| hash = (hash ^ bits).wrapping_mul(0x0100_0000_01b3);
+    outcome.plans.iter().flatten().for_each(|value| take(value.to_bits()));
+    take(outcome.payload_bytes);
+    take(u64::from(outcome.rounds));
+    assert_eq!(hash, 0x78a7_220a_044a_6125, "{hash:#x} after {} rounds", outcome.rounds);
+}
+
 #[test]
 fn what_has_no_feasible_point_is_not_called_converged() {
     // Every share is within -2.6 and 2.6, so three of them cannot add up to 9.
@@ -199,13 +211,20 @@ fn lies_are_refused_and_named() {
         let error = honest.handle(1, lie).expect_err("a lie");
         assert!(expect(&error), "{error}");
     };
-    refuse(&|finding| finding.shares.push(0.0), |error| matches!(error, PeerError::Length { what: "shares", .. }));
-    refuse(&|finding| finding.prices[0] = f64::NAN, |error| matches!(error, PeerError::Value { what: "prices", .. }));
-    refuse(&|finding| finding.shares[0] = 1e300, |error| matches!(error, PeerError::Value { .. }));
+    refuse(&|finding| finding.shares = Numbers::Double(vec![0.0; 9]), |error| {
+        matches!(error, PeerError::Length { what: "shares", .. })
+    });
+    let of = |finding: &Finding, value: f64| Numbers::Double(vec![value; finding.shares.len()]);
+    refuse(&|finding| finding.drift = of(finding, f64::NAN), |error| {
+        matches!(error, PeerError::Value { what: "drift", .. })
+    });
+    refuse(&|finding| finding.shares = of(finding, 1e300), |error| matches!(error, PeerError::Value { .. }));
     refuse(&|finding| finding.evaluation = 7, |error| matches!(error, PeerError::OutOfTurn { evaluation: 7, .. }));
     refuse(&|finding| finding.profile = None, |error| matches!(error, PeerError::Profile { .. }));
     refuse(&|finding| finding.origin = 9, |error| matches!(error, PeerError::NoSuchMember { origin: 9 }));
-    refuse(&|finding| finding.block[0] = -1.0, |error| matches!(error, PeerError::Value { .. }));
+    refuse(&|finding| finding.block = Numbers::Double(vec![-1.0; finding.block.len()]), |error| {
+        matches!(error, PeerError::Value { .. })
+    });
     assert_eq!(honest.handle(7, message.clone()), Err(PeerError::Stranger { from: 7 }));
     assert_eq!(honest.handle(1, message.clone()), Ok(()));
     let mut other = message.clone();
