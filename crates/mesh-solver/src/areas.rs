@@ -11,7 +11,7 @@
 //! graph has hops from one end to the other.
 //!
 //! What travels is told relative to what everyone knows already, in as few bits as the path of centres allows
-//! ([`relative`]); all go on with what was told, the sender included, so that rounding is nobody's secret and bounds hold.
+//! (`relative`); all go on with what was told, the sender included, so that rounding is nobody's secret and bounds hold.
 //!
 //! What a message is carried by, and how late it is, is not known here: an [`Agent`] waits for what is missing, and asks
 //! for it after a while.
