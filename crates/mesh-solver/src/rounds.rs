@@ -8,7 +8,7 @@
 //!
 //! - [`layout`]: which members meet over which edges; every junction becomes edges between two.
 //! - [`agent`]: one member, as a state machine.
-//! - [`message`]: what is sent.
+//! - [`message`]: what is sent; [`wire`]: the bytes of it.
 //! - [`error`]: what a neighbour can do wrong.
 //!
 //! **Under loss.** The state lives at the receiver, so a lost message is a step of one edge that is not taken, for which
@@ -31,6 +31,7 @@ pub mod agent;
 pub mod error;
 pub mod layout;
 pub mod message;
+pub mod wire;
 
 mod islands;
 mod ledger;
@@ -41,7 +42,7 @@ mod weights;
 mod tests;
 
 pub use agent::Agent;
-pub use error::PeerError;
+pub use error::{DecodeError, PeerError};
 pub use layout::{Bond, LayoutError, Seat};
 pub use message::{Epoch, Frame, Message, Verdict};
 

@@ -243,4 +243,4 @@ fn pulls(problem: &QpProblem, links: &[Link]) -> Vec<f64> {
 }
 
 /// Most frames that are passed on in one message, for each neighbour of its reader.
-const RELAYED_PER_LINK: usize = 2;
+pub(super) const RELAYED_PER_LINK: usize = 2;

@@ -1,4 +1,4 @@
-//! What a neighbour can do wrong. Nothing changes by a message that is refused.
+//! What a neighbour can do wrong, in its bytes or by what they say. Nothing changes by a message that is refused.
 
 use super::message::Epoch;
 
@@ -63,6 +63,45 @@ pub enum PeerError {
         /// How many.
         frames: usize,
         /// Most that are taken.
+        limit: usize,
+    },
+}
+
+/// Why bytes are no message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// They end before what they began to say.
+    #[error("{wanted} bytes belong at byte {at}, where {left} are left")]
+    Short {
+        /// Where the next thing begins.
+        at: usize,
+        /// How long it is.
+        wanted: usize,
+        /// How much there is of it.
+        left: usize,
+    },
+    /// More follows after the end.
+    #[error("{bytes} bytes follow the end of the message")]
+    Trailing {
+        /// How many.
+        bytes: usize,
+    },
+    /// A byte that tells what follows is none of those known.
+    #[error("byte {at} is {found}, which has no meaning there")]
+    Tag {
+        /// Where it is.
+        at: usize,
+        /// What it is.
+        found: u8,
+    },
+    /// A list is longer than any is.
+    #[error("the list at byte {at} has {count} entries, more than {limit}")]
+    TooMany {
+        /// Where its count is.
+        at: usize,
+        /// How many it says there are.
+        count: usize,
+        /// Most that there can be.
         limit: usize,
     },
 }

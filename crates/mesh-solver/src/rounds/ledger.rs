@@ -231,6 +231,6 @@ const PRICE_DOUBT: f64 = 1.0 / 16.0;
 /// Most versions that are kept.
 const VERSIONS_MAX: usize = 64;
 /// Versions whose sums a frame holds.
-const SUMS_SENT: usize = 3;
+pub(super) const SUMS_SENT: usize = 3;
 /// Versions that are evaluated in one round.
 const EVALUATIONS_MAX: usize = 2;

@@ -1,4 +1,4 @@
-//! What members send each other, and the bytes of it.
+//! What members send each other; its bytes are the wire's matter.
 //!
 //! A member sends one [`Message`] to each neighbour a round. It holds a [`Frame`] of its own and may pass on frames of
 //! others. A frame is complete in itself: what it says replaces what older ones said, so any may be lost, doubled or late.
@@ -53,7 +53,7 @@ pub struct Epoch {
 pub enum Offer {
     /// Nothing.
     Keep,
-    /// Its guess of each, before there are any.
+    /// Its guess of each, before there are any; positive.
     Guess(Vec<Option<f64>>),
     /// The source's wish: each times two to this power, from the next number on.
     Scale(Vec<i8>),
@@ -110,17 +110,6 @@ pub struct Verdict {
     pub converged: bool,
 }
 
-impl Message {
-    /// The bytes before any envelope.
-    pub fn bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        self.frame.write(&mut bytes);
-        bytes.push(self.relayed.len() as u8);
-        self.relayed.iter().for_each(|frame| frame.write(&mut bytes));
-        bytes
-    }
-}
-
 impl Verdict {
     /// What the plan may cost more than the best, relative to what it costs.
     pub fn gap(&self) -> f64 {
@@ -140,59 +129,4 @@ impl Sums {
             ..*self
         }
     }
-}
-
-impl Frame {
-    /// Little-endian, fixed order, a count before each list.
-    fn write(&self, bytes: &mut Vec<u8>) {
-        bytes.extend((self.author as u16).to_le_bytes());
-        bytes.extend((self.reader as u16).to_le_bytes());
-        bytes.extend((self.sequence as u32).to_le_bytes());
-        bytes.extend((self.heard as u32).to_le_bytes());
-        write_epoch(self.epoch, bytes);
-        bytes.extend((self.weights as u16).to_le_bytes());
-        match &self.offer {
-            Offer::Keep => bytes.push(0),
-            Offer::Guess(guesses) => {
-                bytes.push(1);
-                write_numbers(&guesses.iter().map(|guess| guess.unwrap_or(0.0)).collect::<Vec<f64>>(), bytes);
-            }
-            Offer::Scale(powers) => {
-                bytes.extend([2, powers.len() as u8]);
-                bytes.extend(powers.iter().flat_map(|power| power.to_le_bytes()));
-            }
-        }
-        write_numbers(&self.reflected, bytes);
-        bytes.push(u8::from(self.claim.is_some()));
-        if let Some(claim) = &self.claim {
-            bytes.extend((claim.version as u32).to_le_bytes());
-            write_numbers(&claim.flow, bytes);
-            write_numbers(&claim.price, bytes);
-        }
-        bytes.push(self.sums.len() as u8);
-        for sums in &self.sums {
-            bytes.extend((sums.version as u32).to_le_bytes());
-            let numbers = [sums.lower, sums.upper, sums.mismatch_squared, sums.residual_squared, sums.scale_squared];
-            numbers.iter().for_each(|number| bytes.extend(number.to_le_bytes()));
-        }
-        bytes.push(u8::from(self.verdict.is_some()));
-        if let Some(verdict) = &self.verdict {
-            bytes.extend((verdict.version as u32).to_le_bytes());
-            bytes.extend((verdict.plan as u32).to_le_bytes());
-            for number in [verdict.lower, verdict.upper, verdict.mismatch, verdict.residual] {
-                bytes.extend(number.to_le_bytes());
-            }
-            bytes.push(u8::from(verdict.converged));
-        }
-    }
-}
-
-fn write_epoch(epoch: Epoch, bytes: &mut Vec<u8>) {
-    bytes.extend((epoch.number as u16).to_le_bytes());
-    bytes.extend((epoch.opener as u16).to_le_bytes());
-}
-
-fn write_numbers(numbers: &[f64], bytes: &mut Vec<u8>) {
-    bytes.extend((numbers.len() as u16).to_le_bytes());
-    numbers.iter().for_each(|number| bytes.extend(number.to_le_bytes()));
 }

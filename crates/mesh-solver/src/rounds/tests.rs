@@ -80,7 +80,9 @@ fn run(agents: &mut [Agent], rounds_max: u64, lost: impl Fn(u64, usize, usize) -
         for (from, agent) in agents.iter_mut().enumerate() {
             agent.next_round().expect("feasible");
             while let Some((to, message)) = agent.poll() {
-                sent.extend(message.bytes());
+                let bytes = message.bytes();
+                assert_eq!(Message::decode(&bytes).as_ref(), Ok(&message), "bytes say something else");
+                sent.extend(bytes);
                 messages.push((from, to, message));
             }
         }
@@ -231,6 +233,27 @@ fn nothing_found() -> Sums {
         residual_squared: 0.0,
         scale_squared: 0.0,
     }
+}
+
+/// Turns every bit of what member 1 says to 0, one at a time, and hands over whatever is still a message.
+#[test]
+fn no_bytes_of_a_neighbour_stop_a_member() {
+    let mut agents = agents(&network(0));
+    let (mut taken, mut refused) = (0, 0);
+    let honest = Message { frame: frame(&mut agents), relayed: Vec::new() }.bytes();
+    for (place, was) in honest.iter().enumerate() {
+        for bit in 0..8 {
+            let mut bytes = honest.clone();
+            bytes[place] = was ^ (1 << bit);
+            let mut agent = agents[0].clone();
+            match Message::decode(&bytes).map(|message| agent.handle(1, message)) {
+                Ok(Ok(())) => taken += 1,
+                Ok(Err(_)) | Err(_) => refused += 1,
+            }
+            agent.next_round().expect("what was taken is within bounds");
+        }
+    }
+    assert!(taken > 0 && refused > 0, "{taken} taken, {refused} refused");
 }
 
 #[test]
