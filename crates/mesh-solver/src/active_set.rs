@@ -96,7 +96,7 @@ impl<'a> Search<'a> {
     /// Leaves the solution in the centre and its multipliers in the working set.
     pub(crate) fn run(&mut self) -> Result<(), Stop> {
         self.renew();
-        let mut refined = 0;
+        let (mut refined, mut settled) = (0, false);
         for _ in 0..self.settings.proximal_steps_max {
             let before = self.iterations;
             let (x, rounding) = self.pass()?;
@@ -107,10 +107,15 @@ impl<'a> Search<'a> {
             *self.centre = x;
             if moved <= self.settings.optimality {
                 if (self.iterations == before && rounding <= QUIET) || refined >= REFINEMENTS {
+                    settled = true;
                     break;
                 }
                 refined += 1;
             }
+        }
+        // Without bounds a point that still moves may be on its way along a ray that could not be proved.
+        if self.goal.open && !settled {
+            return Err(Stop::Stuck { violation: f64::INFINITY });
         }
         let violation = self.settings.feasibility * self.worst();
         if violation <= FINAL * self.settings.feasibility { Ok(()) } else { Err(Stop::Stuck { violation }) }

@@ -259,7 +259,7 @@ impl Agent {
             let mu = collective.mu_of_bounds(local.cost);
             let steps_max = self.settings.bound_steps_max;
             let lower = local.lower(prices, mu, steps_max);
-            local.repaired = shares.map(|shares| local.repaired(&shares, mu, steps_max));
+            local.repaired = shares.map(|shares| local.repaired(&shares, prices, mu, steps_max));
             let cost = |point: &Option<(Vec<f64>, f64)>| point.as_ref().map(|(_, cost)| *cost);
             (lower, [cost(&local.repaired[0]), cost(&local.repaired[1])])
         });
@@ -320,14 +320,23 @@ impl Local {
         (self.barrier.lower_bound(&iterate, &extra) - 2.0 * allowance).next_down()
     }
 
-    /// A point whose shares have these values, and its cost.
-    fn repaired(&self, shares: &[f64], mu: f64, steps_max: u32) -> Option<(Vec<f64>, f64)> {
+    /// A point whose shares have these values, and its cost. Shares that follow from others by the member's equations keep
+    /// to them up to rounding in the factorisation only; what that could save is charged twice at the prices, so that
+    /// copies which are apart by it prove nothing too good.
+    fn repaired(&self, shares: &[f64], prices: &[f64], mu: f64, steps_max: u32) -> Option<(Vec<f64>, f64)> {
         let to: Vec<f64> = self.plan.basic.iter().map(|place| shares[*place]).collect();
         let mut iterate = self.iterate.clone();
         self.barrier.centre(&mut iterate, mu, Pull::Fixed(&to), steps_max);
         let (x, cost) = self.barrier.feasible_point(&iterate)?;
-        let agrees = |(share, value): (&Share, &f64)| (share.of(&x) - value).abs() <= AGREED * (1.0 + value.abs());
-        self.shares.iter().zip(shares).all(agrees).then_some((x, cost))
+        let mut charge = 0.0;
+        for ((share, value), price) in self.shares.iter().zip(shares).zip(prices) {
+            let off = (share.of(&x) - value).abs();
+            if off > AGREED * (1.0 + value.abs()) {
+                return None;
+            }
+            charge += 2.0 * price.abs() * off;
+        }
+        Some((x, (cost + charge).next_up()))
     }
 }
 
