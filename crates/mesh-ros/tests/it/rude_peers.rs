@@ -25,8 +25,11 @@ fn key_of(name: &str, id: mesh_ros::TypeId) -> String {
 #[test]
 fn garbage_on_a_topic_is_dropped_and_counted() {
     let network = FarRouter::new();
-    let (node, heard) = (network.node("listener"), Heard::new());
+    let (node, talker, heard) = (network.node("listener"), network.node("talker"), Heard::new());
     let subscription = node.subscribe("chatter", Qos::reliable(10), heard.ear()).expect("subscribes");
+    // What is sent before the router knows of the subscription is heard by nobody.
+    let publisher = talker.publisher("chatter", Qos::reliable(10)).expect("publishes");
+    assert!(publisher.wait_for_subscribers(1, PATIENCE));
     let peer = raw_session(network.port);
     let key = key_of(subscription.topic().as_str(), Header::TYPE);
     let good = numbered(1).to_cdr().expect("fits");
