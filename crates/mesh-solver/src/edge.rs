@@ -26,6 +26,15 @@
 //! Both ends know both numbers exactly as sent, and [`candidate`] is the same sequence of roundings for both, so the
 //! candidate is the same at both ends, bit for bit. At a fixed point q_source = s_sink and q_sink = s_source; the copies
 //! then equal the flow, both prices equal the price, and the flow is optimal.
+//!
+//! This page is the arithmetic. [`Terminal`] is one end of all edges with one neighbour, with weights that both ends
+//! change together; [`guess`] is what a member's own problem says about them.
+
+mod terminal;
+mod weights;
+
+pub use terminal::{Offer, OfferError, Patience, Snapshot, Terminal};
+pub use weights::guess;
 
 /// Which end of an edge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -17,8 +17,8 @@
 //! as much: with 1/2 where nothing is lost, the mean step is the same. Neighbours of both ends pass frames on where the
 //! direct way is unreliable.
 //!
-//! **Weights** are agreed by both ends under a number. Frames of another number are not taken in. The source offers a
-//! change and repeats it; the sink takes it up, and the source does when it sees the sink's number.
+//! **Weights** are agreed by both ends under a number, see [`crate::edge::Terminal`]. Frames of another number are not
+//! taken in. The source repeats its offer until it sees the sink's number.
 //!
 //! **Out of reach.** After a long silence the members that hear each other go on as an island and put the common states
 //! aside; see the islands' page for how they come together again.
@@ -36,7 +36,6 @@ pub mod wire;
 mod islands;
 mod ledger;
 mod link;
-mod weights;
 
 #[cfg(test)]
 mod tests;

@@ -7,8 +7,7 @@ use super::layout::Seat;
 use super::ledger::{Ledger, keep_newest};
 use super::link::Link;
 use super::message::{Epoch, Frame, Message, Verdict};
-use super::weights;
-use crate::edge::{self, End};
+use crate::edge::{self, End, Terminal};
 use crate::{QpError, QpProblem, QpSolver};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -45,10 +44,10 @@ impl Agent {
             .into_iter()
             .map(|bond| {
                 let end = if member < bond.neighbour { End::Source } else { End::Sink };
-                let guess = weights::guess(&problem, &bond.variables);
+                let guess = edge::guess(&problem, &bond.variables);
                 let start = bond.variables.iter().map(|j| 0.0_f64.clamp(problem.lower()[*j], problem.upper()[*j]));
                 let start = start.collect();
-                Link::new(bond, end, guess, start)
+                Link::new(bond, Terminal::new(end, guess, start))
             })
             .collect();
         let solver_settings = crate::Settings::default();
@@ -112,11 +111,11 @@ impl Agent {
         self.round += 1;
         let mut reweighted = self.choose_epoch();
         for link in &mut self.links {
-            reweighted |= link.take_in(self.round, self.epoch, &self.settings).reweighted;
+            reweighted |= link.take_in(self.round, self.epoch, &self.settings);
         }
         if self.round.is_multiple_of(self.settings.claim_every) {
             let version = self.round / self.settings.claim_every;
-            for link in self.links.iter_mut().filter(|link| link.end == End::Source) {
+            for link in self.links.iter_mut().filter(|link| link.terminal.end() == End::Source) {
                 link.claim(version, self.epoch);
                 keep_newest(&mut link.claims);
             }
@@ -169,13 +168,12 @@ impl Agent {
         let mut linear = self.problem.linear().to_vec();
         for link in &self.links {
             for (k, variable) in link.bond.variables.iter().enumerate() {
-                let (state, weight) = link.pull(k);
-                linear[*variable] += edge::pull(state, weight).linear;
+                linear[*variable] += link.pull(k).linear;
             }
         }
         self.solution = self.solver.solve(&linear, self.problem.lower(), self.problem.upper())?.x;
         for link in &mut self.links {
-            link.copies = link.bond.variables.iter().map(|variable| self.solution[*variable]).collect();
+            link.terminal.solved(link.bond.variables.iter().map(|variable| self.solution[*variable]).collect());
         }
         Ok(())
     }
@@ -218,7 +216,7 @@ impl Agent {
             self.ledger.hear_verdict(verdict);
         }
         let Some(link) = self.links.iter_mut().find(|link| link.bond.neighbour == author) else { return };
-        if let Some(claim) = frame.claim.take().filter(|_| link.end == End::Sink) {
+        if let Some(claim) = frame.claim.take().filter(|_| link.terminal.end() == End::Sink) {
             link.claims.entry(claim.version).or_insert(claim);
             keep_newest(&mut link.claims);
         }
@@ -235,8 +233,7 @@ fn pulls(problem: &QpProblem, links: &[Link]) -> Vec<f64> {
     let mut diagonal = vec![0.0; problem.variables()];
     for link in links {
         for (k, variable) in link.bond.variables.iter().enumerate() {
-            let (state, weight) = link.pull(k);
-            diagonal[*variable] += edge::pull(state, weight).diagonal;
+            diagonal[*variable] += link.pull(k).diagonal;
         }
     }
     diagonal

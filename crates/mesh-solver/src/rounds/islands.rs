@@ -10,15 +10,8 @@
 
 use super::agent::Agent;
 use super::message::Epoch;
+use crate::edge::Snapshot;
 use std::collections::VecDeque;
-
-/// The states of one link as they were.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Snapshot {
-    pub(super) state: Vec<f64>,
-    pub(super) copies: Vec<f64>,
-    pub(super) weights: Vec<f64>,
-}
 
 /// What is kept to come back to.
 #[derive(Debug, Clone, Default)]
@@ -61,7 +54,7 @@ impl Agent {
         if self.epoch.is_island() {
             return;
         }
-        self.memory.history.push_back(self.links.iter().map(|link| link.snapshot()).collect());
+        self.memory.history.push_back(self.links.iter().map(|link| link.terminal.snapshot()).collect());
         while self.memory.history.len() as u64 > u64::from(self.settings.silence_max) + 1 {
             self.memory.history.pop_front();
         }

@@ -159,16 +159,15 @@ impl Ledger {
         for link in links {
             let claim = &link.claims[&version];
             for (k, variable) in link.bond.variables.iter().enumerate() {
-                let cost = edge::cost_of_price(claim.price[k], link.end);
+                let cost = edge::cost_of_price(claim.price[k], link.terminal.end());
                 linear[*variable] += cost;
                 extra.push((*variable, cost));
-                if link.end == End::Sink {
-                    let away = link.copies[k] - claim.flow[k];
+                if link.terminal.end() == End::Sink {
+                    let away = link.terminal.copies()[k] - claim.flow[k];
                     sums.mismatch_squared += away * away;
                 }
             }
-            let residuals =
-                edge::residuals(&link.copies, &link.solved, &claim.flow, &claim.price, &link.weights[..], link.end);
+            let residuals = link.terminal.residuals(&claim.flow, &claim.price);
             sums.residual_squared += residuals.primal_squared + residuals.dual_squared;
             sums.scale_squared += residuals.scale_squared;
         }
@@ -209,7 +208,7 @@ impl Ledger {
                 if off.abs() > (2.0 * tolerance).max(ROUNDING * (1.0 + claim.flow[k].abs())) {
                     return None;
                 }
-                settled += edge::cost_of_price(claim.price[k], link.end) * off;
+                settled += edge::cost_of_price(claim.price[k], link.terminal.end()) * off;
                 settled += PRICE_DOUBT * (claim.price[k] * off).abs();
             }
         }

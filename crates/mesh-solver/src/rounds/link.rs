@@ -1,36 +1,18 @@
-//! One neighbour: the states that are held for it, the weights agreed with it, and how well it is heard.
+//! One neighbour: this member's end of the edges with it, and how well it is heard.
 
 use super::Settings;
 use super::error::PeerError;
-use super::islands::Snapshot;
 use super::layout::Bond;
-use super::message::{Claim, Epoch, Frame, Offer, Sums};
-use super::weights::{self, Watch};
-use crate::edge::{self, End};
+use super::message::{Claim, Epoch, Frame, Sums};
+use crate::edge::{self, End, OfferError, Patience, Pull, Snapshot, Terminal};
 use crate::problem::MAGNITUDE_MAX;
 use std::collections::BTreeMap;
 
-/// This member's end of all edges with one neighbour.
+/// All that is between this member and a neighbour.
 #[derive(Debug, Clone)]
 pub(super) struct Link {
     pub(super) bond: Bond,
-    pub(super) end: End,
-    /// What this member takes for the right weights.
-    guess: Vec<Option<f64>>,
-    pub(super) weights: Vec<f64>,
-    /// Number of the weights; 0 while they are this member's guess only.
-    number: u32,
-    offer: Offer,
-    /// Round of the last change, and how many there were.
-    changed_at: u64,
-    changes: u32,
-    watches: Vec<Watch>,
-    /// What this end holds of each edge.
-    pub(super) state: Vec<f64>,
-    /// The states and copies of the newest solve, and what was sent of it.
-    pub(super) solved: Vec<f64>,
-    pub(super) copies: Vec<f64>,
-    sent: Vec<f64>,
+    pub(super) terminal: Terminal,
     /// Newest frame that was not taken in yet.
     waiting: Option<Frame>,
     /// Sequence, epoch and weights of the newest frame.
@@ -51,31 +33,10 @@ pub(super) struct Link {
     pub(super) claims: BTreeMap<u64, Claim>,
 }
 
-/// What taking in a round's frame did.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Taken {
-    /// The weights are others.
-    pub(super) reweighted: bool,
-    /// What both ends sent in one round.
-    pub(super) fresh: bool,
-}
-
 impl Link {
-    pub(super) fn new(bond: Bond, end: End, guess: Vec<Option<f64>>, start: Vec<f64>) -> Self {
-        let edges = bond.variables.len();
+    pub(super) fn new(bond: Bond, terminal: Terminal) -> Self {
         Self {
-            end,
-            weights: guess.iter().map(|guess| weights::agreed(*guess, None)).collect(),
-            number: 0,
-            offer: Offer::Guess(guess.clone()),
-            guess,
-            changed_at: 0,
-            changes: 0,
-            watches: vec![Watch::default(); edges],
-            state: start.clone(),
-            solved: start.clone(),
-            copies: start,
-            sent: Vec::new(),
+            terminal,
             waiting: None,
             heard: 0,
             heard_epoch: Epoch::default(),
@@ -101,24 +62,11 @@ impl Link {
             of_length(frame.reflected.len())?;
             check_values(author, &frame.reflected, reach)?;
         }
-        match &frame.offer {
-            Offer::Keep => {}
-            Offer::Guess(guesses) => {
-                of_length(guesses.len())?;
-                for guess in guesses.iter().flatten() {
-                    check_value(author, *guess, WEIGHT_MAX)?;
-                    if *guess <= 0.0 {
-                        return Err(PeerError::BeyondBounds { author, value: *guess, limit: WEIGHT_MAX });
-                    }
-                }
-            }
-            Offer::Scale(powers) => {
-                of_length(powers.len())?;
-                if let Some(power) = powers.iter().find(|power| power.unsigned_abs() > 1) {
-                    return Err(PeerError::BeyondBounds { author, value: f64::from(*power), limit: 1.0 });
-                }
-            }
-        }
+        frame.offer.check(expected).map_err(|why| match why {
+            OfferError::Dimension { length, expected } => PeerError::Dimension { author, length, expected },
+            OfferError::NotANumber => PeerError::NotANumber { author },
+            OfferError::BeyondBounds { value, limit } => PeerError::BeyondBounds { author, value, limit },
+        })?;
         if let Some(claim) = &frame.claim {
             of_length(claim.flow.len())?;
             of_length(claim.price.len())?;
@@ -136,7 +84,7 @@ impl Link {
             let (value, limit) = (frame.epoch.number.into(), EPOCH_MAX.into());
             return Err(PeerError::BeyondBounds { author, value, limit });
         }
-        if frame.weights > self.number + 1 {
+        if frame.weights > self.terminal.number() + 1 {
             return Err(PeerError::Ahead { author, weights: frame.weights });
         }
         let went_back = frame.epoch < self.heard_epoch || frame.weights < self.heard_weights;
@@ -171,30 +119,26 @@ impl Link {
         std::mem::take(&mut self.forward).into_values().collect()
     }
 
-    /// Takes in what was heard since the last round.
-    pub(super) fn take_in(&mut self, round: u64, epoch: Epoch, settings: &Settings) -> Taken {
-        let mut taken = Taken::default();
+    /// Takes in what was heard since the last round; whether the weights are others for it.
+    pub(super) fn take_in(&mut self, round: u64, epoch: Epoch, settings: &Settings) -> bool {
         let frame = self.waiting.take();
         let missed = if frame.is_some() { 0.0 } else { 1.0 };
         self.loss += (missed - self.loss) / LOSS_MEMORY;
         let Some(frame) = frame else {
             self.silent = self.silent.saturating_add(1);
-            return taken;
+            return false;
         };
         self.silent = 0;
-        taken.reweighted = self.reweigh(&frame, round);
-        if frame.epoch == epoch && frame.weights == self.number && self.number > 0 && !frame.reflected.is_empty() {
-            let theta = self.theta(round, settings);
-            edge::receive(&mut self.state, &frame.reflected, theta);
-            if self.sent.len() == frame.reflected.len() {
-                taken.fresh = true;
-                self.observe(&frame.reflected);
-            }
-            if self.end == End::Source && !epoch.is_island() {
-                self.propose(round, settings);
+        let reweighted = self.terminal.reweigh(frame.weights, &frame.offer, round);
+        let theta = self.theta(round, settings);
+        if frame.epoch == epoch && self.terminal.receive(frame.weights, &frame.reflected, theta) {
+            // What arrives late moves for other reasons than a wrong weight.
+            if !epoch.is_island() && self.is_prompt(round, settings) {
+                let Settings { reweigh_every: every, reweigh_max: changes_max, .. } = *settings;
+                self.terminal.propose(round, Patience { every, changes_max });
             }
         }
-        taken
+        reweighted
     }
 
     /// The step: as many lost rounds as there are, so much further goes one that is heard. Numbers that took long to come
@@ -211,105 +155,28 @@ impl Link {
         round.saturating_sub(self.acknowledged) <= settings.prompt_max
     }
 
-    /// Takes up the weights that the frame shows or asks for.
-    fn reweigh(&mut self, frame: &Frame, round: u64) -> bool {
-        if self.number == 0 {
-            let Offer::Guess(theirs) = &frame.offer else { return false };
-            let agreed: Vec<f64> = self.guess.iter().zip(theirs).map(|(a, b)| weights::agreed(*a, *b)).collect();
-            self.set_weights(agreed, round);
-            return true;
-        }
-        if frame.weights > 0 && matches!(self.offer, Offer::Guess(_)) {
-            self.offer = Offer::Keep;
-        }
-        let powers = match (self.end, &self.offer, &frame.offer) {
-            (End::Source, Offer::Scale(powers), _) if frame.weights == self.number + 1 => powers.clone(),
-            (End::Sink, _, Offer::Scale(powers)) if frame.weights == self.number => powers.clone(),
-            _ => return false,
-        };
-        let factor = |power: i8| {
-            if power > 0 {
-                2.0
-            } else if power < 0 {
-                0.5
-            } else {
-                1.0
-            }
-        };
-        self.set_weights(self.weights.iter().zip(&powers).map(|(w, power)| w * factor(*power)).collect(), round);
-        self.offer = Offer::Keep;
-        self.changes += 1;
-        true
-    }
-
-    /// Puts other weights in place; the prices that the states stand for stay what they are.
-    fn set_weights(&mut self, mut weights: Vec<f64>, round: u64) {
-        // Both ends hold the same numbers, so both come to the same limit, however often a neighbour asks for more.
-        weights.iter_mut().for_each(|weight| *weight = weight.clamp(1.0 / WEIGHT_MAX, WEIGHT_MAX));
-        for (k, weight) in weights.iter().enumerate() {
-            let ratio = self.weights[k] / weight;
-            self.state[k] = self.copies[k] + (self.state[k] - self.copies[k]) * ratio;
-        }
-        self.weights = weights;
-        self.number += 1;
-        self.changed_at = round;
-        self.sent.clear();
-        self.watches.fill_with(Watch::default);
-    }
-
-    fn observe(&mut self, heard: &[f64]) {
-        let (flow, price) = self.candidate(heard);
-        for (k, watch) in self.watches.iter_mut().enumerate() {
-            watch.observe(flow[k], price[k], self.weights[k]);
-        }
-    }
-
-    fn propose(&mut self, round: u64, settings: &Settings) {
-        // What arrives late moves for other reasons than a wrong weight.
-        let settled = round - self.changed_at >= settings.reweigh_every && self.is_prompt(round, settings);
-        if self.offer != Offer::Keep || !settled || self.changes >= settings.reweigh_max {
-            return;
-        }
-        let powers: Vec<i8> = self.watches.iter().map(Watch::verdict).collect();
-        if powers.iter().any(|power| *power != 0) {
-            self.offer = Offer::Scale(powers);
-        }
-    }
-
-    fn candidate(&self, heard: &[f64]) -> (Vec<f64>, Vec<f64>) {
-        match self.end {
-            End::Source => edge::candidate(&self.sent, heard, &self.weights[..]),
-            End::Sink => edge::candidate(heard, &self.sent, &self.weights[..]),
-        }
-    }
-
-    /// Prices by the newest pair; the source's word counts.
+    /// Flow and price of the newest solve; the source's word counts.
     pub(super) fn claim(&mut self, version: u64, epoch: Epoch) {
-        // The states hold the neighbour's reflection as it was taken in over the rounds, so they stand for it when the
-        // newest one was lost.
-        if self.number == 0 || self.sent.is_empty() || self.is_frozen() {
+        if !self.terminal.has_said() || self.is_frozen() {
             return;
         }
-        let (_, price) = self.candidate(&self.state);
-        self.claims.insert(version, Claim { epoch, version, flow: self.copies.clone(), price });
+        let (flow, price) = (self.terminal.copies().to_vec(), self.terminal.standing_price());
+        self.claims.insert(version, Claim { epoch, version, flow, price });
     }
 
-    /// Notes the newest solve and makes the frame of it.
+    /// The frame of the newest solve.
     pub(super) fn frame(&mut self, author: usize, sequence: u64, epoch: Epoch) -> Frame {
-        self.solved.clone_from(&self.state);
-        if self.number > 0 {
-            self.sent = edge::reflect(&self.copies, &self.state);
-        }
+        let reflected = self.terminal.say().to_vec();
         Frame {
             author,
             reader: self.bond.neighbour,
             sequence,
             heard: self.heard,
             epoch,
-            weights: self.number,
-            offer: self.offer.clone(),
-            reflected: self.sent.clone(),
-            claim: match self.end {
+            weights: self.terminal.number(),
+            offer: self.terminal.offer().clone(),
+            reflected,
+            claim: match self.terminal.end() {
                 End::Source => self.claims.last_key_value().map(|(_, claim)| claim.clone()),
                 End::Sink => None,
             },
@@ -318,36 +185,28 @@ impl Link {
         }
     }
 
-    /// State and weight that draw on the shared variable of an edge.
-    pub(super) fn pull(&self, edge: usize) -> (f64, f64) {
+    /// What draws on the shared variable of an edge.
+    pub(super) fn pull(&self, edge: usize) -> Pull {
         match &self.frozen {
-            Some(agreed) => (agreed[edge], FROZEN * self.weights[edge]),
-            None => (self.state[edge], self.weights[edge]),
+            Some(agreed) => edge::pull(agreed[edge], FROZEN * self.terminal.weights()[edge]),
+            None => self.terminal.pull(edge),
         }
     }
 
     /// Holds what is shared at what was agreed last.
     pub(super) fn freeze(&mut self) {
-        let claimed = self.claims.last_key_value().map(|(_, claim)| &claim.flow);
-        self.frozen = Some(claimed.unwrap_or(&self.copies).clone());
+        let claimed = self.claims.last_key_value().map(|(_, claim)| &claim.flow[..]);
+        self.frozen = Some(claimed.unwrap_or(self.terminal.copies()).to_vec());
     }
 
     /// Takes part with the neighbour again, from where it was left if that is known.
     pub(super) fn reopen(&mut self, from: Option<&Snapshot>) {
         self.frozen = None;
         (self.silent, self.loss) = (0, 0.0);
-        self.watches.fill_with(Watch::default);
-        self.sent.clear();
-        let Some(from) = from else { return };
-        self.copies.clone_from(&from.copies);
-        for (k, state) in self.state.iter_mut().enumerate() {
-            let away = from.state[k] - from.copies[k];
-            *state = from.copies[k] + away * (from.weights[k] / self.weights[k]);
+        self.terminal.interrupt();
+        if let Some(from) = from {
+            self.terminal.resume(from);
         }
-    }
-
-    pub(super) fn snapshot(&self) -> Snapshot {
-        Snapshot { state: self.state.clone(), copies: self.copies.clone(), weights: self.weights.clone() }
     }
 
     pub(super) fn is_frozen(&self) -> bool {
@@ -395,7 +254,6 @@ fn check_sums(author: usize, sums: &Sums) -> Result<(), PeerError> {
 
 /// How many times the size of its box a reflected number may be.
 const REACH: f64 = 1e6;
-const WEIGHT_MAX: f64 = 1e15;
 /// Last number of an epoch, as wide as it is sent.
 const EPOCH_MAX: u32 = u16::MAX as u32;
 const PRICE_MAX: f64 = 1e15;

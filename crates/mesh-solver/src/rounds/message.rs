@@ -3,6 +3,8 @@
 //! A member sends one [`Message`] to each neighbour a round. It holds a [`Frame`] of its own and may pass on frames of
 //! others. A frame is complete in itself: what it says replaces what older ones said, so any may be lost, doubled or late.
 
+pub use crate::edge::Offer;
+
 /// All that one member sends to a neighbour in one round.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Message {
@@ -46,17 +48,6 @@ pub struct Epoch {
     pub number: u32,
     /// Who opened it.
     pub opener: usize,
-}
-
-/// What one end wants of the weights.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Offer {
-    /// Nothing.
-    Keep,
-    /// Its guess of each, before there are any; positive.
-    Guess(Vec<Option<f64>>),
-    /// The source's wish: each times two to this power, from the next number on.
-    Scale(Vec<i8>),
 }
 
 /// Flow and price of the edges between two, as one version of a dual vector has them.

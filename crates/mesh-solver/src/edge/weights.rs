@@ -11,8 +11,8 @@
 
 use crate::problem::QpProblem;
 
-/// What one end makes of the weight of each of `variables`; none where its problem has no costs.
-pub(super) fn guess(problem: &QpProblem, variables: &[usize]) -> Vec<Option<f64>> {
+/// What an end makes of the weight of each of `variables` from its own problem; none where that has no costs.
+pub fn guess(problem: &QpProblem, variables: &[usize]) -> Vec<Option<f64>> {
     let Some(price) = typical_price(problem) else { return vec![None; variables.len()] };
     variables.iter().map(|variable| Some((price * reach(problem, *variable)).clamp(LEAST, MOST))).collect()
 }
