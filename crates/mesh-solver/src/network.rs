@@ -3,7 +3,7 @@
 //! A [`Network`] is the whole composite and only tests, benches and whoever holds all problems build one. An agent holds
 //! its own [`Member`] and the [`Junction`]s that it touches.
 
-use crate::QpProblem;
+use crate::{Malformed, QpProblem, QpRow};
 
 /// What the members of a junction agree on; every share is a linear form of its member's variables.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -55,6 +55,41 @@ impl Share {
 }
 
 impl Network {
+    /// All members in one problem, their variables in a row, with junctions as rows behind those of the members: what
+    /// somebody who sees everything would solve. Every share must name what exists.
+    pub fn whole(&self) -> Result<QpProblem, Malformed> {
+        let (mut quadratic, mut linear, mut rows) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut lower, mut upper, mut constant) = (Vec::new(), Vec::new(), 0.0);
+        let mut met: Vec<Vec<Vec<(usize, f64)>>> = vec![Vec::new(); self.junctions.len()];
+        for Member { problem, shares } in &self.members {
+            let first = linear.len();
+            let moved = |terms: &[(usize, f64)]| terms.iter().map(|(j, a)| (first + j, *a)).collect::<Vec<_>>();
+            for j in 0..problem.variables() {
+                let upper_part = problem.hessian_row(j).iter().filter(|(k, _)| *k >= j);
+                quadratic.extend(upper_part.map(|(k, value)| (first + j, first + k, *value)));
+            }
+            linear.extend_from_slice(problem.linear());
+            lower.extend_from_slice(problem.lower());
+            upper.extend_from_slice(problem.upper());
+            constant += problem.constant();
+            rows.extend(problem.rows().iter().map(|row| QpRow { terms: moved(&row.terms), ..row.clone() }));
+            shares.iter().for_each(|share| met[share.junction].push(moved(&share.terms)));
+        }
+        for (junction, met) in self.junctions.iter().zip(met).filter(|(_, met)| !met.is_empty()) {
+            match junction {
+                Junction::Consensus => rows.extend(met.windows(2).map(|pair| {
+                    let minus = pair[1].iter().map(|(j, a)| (*j, -a));
+                    QpRow { terms: pair[0].iter().copied().chain(minus).collect(), lower: 0.0, upper: 0.0 }
+                })),
+                Junction::Exchange(total) => rows.push(QpRow { terms: met.concat(), lower: *total, upper: *total }),
+                Junction::Budget(most) => {
+                    rows.push(QpRow { terms: met.concat(), lower: f64::NEG_INFINITY, upper: *most });
+                }
+            }
+        }
+        QpProblem::new(&quadratic, linear, constant, rows, lower, upper)
+    }
+
     /// The members at a junction, ascending.
     pub fn members_at(&self, junction: usize) -> Vec<usize> {
         let touches = |member: &Member| member.shares.iter().any(|share| share.junction == junction);

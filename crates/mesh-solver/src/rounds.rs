@@ -62,7 +62,8 @@ pub struct Settings {
     pub reweigh_max: u32,
     /// Rounds from one version of the dual vector to the next.
     pub claim_every: u64,
-    /// By how much plans may be off each other at a shared variable, in its unit.
+    /// By how much of one plus itself a plan may be off a shared number that its member's own constraints leave no way to
+    /// meet: as much as a solver lets a plan be off its rows.
     pub agreement: f64,
     /// Largest distance of all copies from each other at convergence, in the shared variables' unit.
     pub mismatch_max: f64,
@@ -84,7 +85,7 @@ impl Default for Settings {
             reweigh_every: 20,
             reweigh_max: 10,
             claim_every: 4,
-            agreement: 1e-5,
+            agreement: 1e-8,
             mismatch_max: 1e-4,
             residual_max: 1e-3,
             gap_max: 1e-4,

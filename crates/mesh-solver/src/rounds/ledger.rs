@@ -5,9 +5,10 @@
 //! a safe lower bound at these prices, and the cost of a plan that keeps to these flows. The sums of both travel to the
 //! root. Any price proves something, so bounds of different versions may be used together: each is of one vector.
 //!
-//! The plan keeps to the flows, so that what it costs bounds the best from above. Only where a member's own equations
-//! leave no way to meet several numbers to the last bit it keeps to them up to a tolerance. What it is off by is settled at the price: the least cost V(e) of plans that disagree by e is convex, so
-//! V(0) <= V(e) - y'e for the optimal price y, and the claimed price stands for y with a part of itself as doubt.
+//! The plan keeps to the flows, so that what it costs bounds the best from above. Where a member's own constraints leave
+//! no way to meet several numbers to the last bit, it is off them by no more than a solver lets a plan be off its rows,
+//! and pays for that twice the price. If even that is impossible it has no plan, and neither has the version: no upper
+//! bound is made of plans that do not agree.
 
 use super::Settings;
 use super::message::{Epoch, Sums, Verdict};
@@ -22,7 +23,7 @@ use std::collections::BTreeMap;
 pub(super) struct Ledger {
     priced: QpSolver,
     repaired: QpSolver,
-    /// By how much a plan may be off a flow.
+    /// By how much of one plus itself a plan may be off a flow.
     tolerance: f64,
     /// This member's own numbers by version, and the plan that costs the upper one.
     own: BTreeMap<u64, (Sums, Vec<f64>)>,
@@ -174,46 +175,47 @@ impl Ledger {
         if let Ok(solution) = self.priced.solve(&linear, problem.lower(), problem.upper()) {
             sums.lower = lower_bound(problem, &extra, &solution.x, &solution.row_multipliers);
         }
-        let kept =
-            [0.0, self.tolerance].into_iter().find_map(|off| self.keep_to(problem, links, version, &linear, off));
-        let Some((plan, settled)) = kept else { return (sums, Vec::new()) };
-        sums.upper = (cost_rounded_up(problem, &plan) + settled).next_up();
+        let plan =
+            [0.0, self.tolerance].into_iter().find_map(|part| self.keep_to(problem, links, version, &linear, part));
+        let Some(plan) = plan else { return (sums, Vec::new()) };
+        sums.upper = cost_rounded_up(problem, &plan);
+        for (variable, flow, price) in claimed(links, version) {
+            sums.upper = (sums.upper + OFF_COSTS * (price * (plan[variable] - flow)).abs()).next_up();
+        }
         (sums, plan)
     }
 
-    /// The best plan by the priced cost `linear` that is off no flow by more than `tolerance`, and what that settles.
+    /// The best plan by the priced cost `linear` that is off no flow by more than this part of one plus it.
     fn keep_to(
         &mut self,
         problem: &QpProblem,
         links: &[Link],
         version: u64,
         linear: &[f64],
-        tolerance: f64,
-    ) -> Option<(Vec<f64>, f64)> {
+        part: f64,
+    ) -> Option<Vec<f64>> {
         let (mut lower, mut upper) = (problem.lower().to_vec(), problem.upper().to_vec());
-        for link in links {
-            for (variable, flow) in link.bond.variables.iter().zip(&link.claims[&version].flow) {
-                let (least, most) = (flow - tolerance, flow + tolerance);
-                lower[*variable] = least.max(lower[*variable]).min(upper[*variable]);
-                upper[*variable] = most.min(upper[*variable]).max(lower[*variable]);
-            }
+        for (variable, flow, _) in claimed(links, version) {
+            let off = part * (1.0 + flow.abs());
+            let (least, most) = (lower[variable], upper[variable]);
+            (lower[variable], upper[variable]) = ((flow - off).clamp(least, most), (flow + off).clamp(least, most));
         }
         let plan = self.repaired.solve(linear, &lower, &upper).ok()?.x;
-        let mut settled = 0.0;
-        for link in links {
-            let claim = &link.claims[&version];
-            for (k, variable) in link.bond.variables.iter().enumerate() {
-                let off = plan[*variable] - claim.flow[k];
-                // The flow is beyond what the variable can be: the plan does not keep to it.
-                if off.abs() > (2.0 * tolerance).max(ROUNDING * (1.0 + claim.flow[k].abs())) {
-                    return None;
-                }
-                settled += edge::cost_of_price(claim.price[k], link.terminal.end()) * off;
-                settled += PRICE_DOUBT * (claim.price[k] * off).abs();
-            }
-        }
-        Some((plan, settled))
+        // A flow may be beyond what the variable can be: then the plan does not keep to it.
+        let keeps = |(variable, flow, _): (usize, f64, f64)| {
+            (plan[variable] - flow).abs() <= 2.0 * part.max(ROUNDING) * (1.0 + flow.abs())
+        };
+        claimed(links, version).all(keeps).then_some(plan)
     }
+}
+
+/// Variable, flow and price of every edge, as claimed.
+fn claimed(links: &[Link], version: u64) -> impl Iterator<Item = (usize, f64, f64)> + '_ {
+    links.iter().flat_map(move |link| {
+        let claim = &link.claims[&version];
+        let numbers = claim.flow.iter().zip(&claim.price);
+        link.bond.variables.iter().zip(numbers).map(|(variable, (flow, price))| (*variable, *flow, *price))
+    })
 }
 
 /// Limits what is kept of versions.
@@ -225,8 +227,8 @@ pub(super) fn keep_newest<T>(versions: &mut BTreeMap<u64, T>) {
 
 /// What a plan that keeps to a flow may be off it, relative to one plus the flow.
 const ROUNDING: f64 = 1e-12;
-/// Part of a price by which it may be wrong where a plan's distance from a flow is settled.
-const PRICE_DOUBT: f64 = 1.0 / 16.0;
+/// What a unit of distance from a flow costs, in prices.
+const OFF_COSTS: f64 = 2.0;
 /// Most versions that are kept.
 const VERSIONS_MAX: usize = 64;
 /// Versions whose sums a frame holds.

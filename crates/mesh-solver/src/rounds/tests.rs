@@ -28,40 +28,8 @@ fn network(seed: u64) -> Network {
 
 /// The optimum of all members in one problem.
 fn optimum(network: &Network) -> f64 {
-    let (mut quadratic, mut linear, mut rows) = (Vec::new(), Vec::new(), Vec::new());
-    let mut terms = vec![Vec::new(); network.junctions.len()];
-    let mut copies = Vec::new();
-    let mut constant = 0.0;
-    for member in &network.members {
-        let first = linear.len();
-        for j in 0..member.problem.variables() {
-            quadratic.extend(member.problem.hessian_row(j).iter().map(|(k, value)| (first + j, first + k, *value)));
-        }
-        linear.extend_from_slice(member.problem.linear());
-        constant += member.problem.constant();
-        let moved = |terms: &[(usize, f64)]| terms.iter().map(|(j, a)| (first + j, *a)).collect::<Vec<_>>();
-        rows.extend(member.problem.rows().iter().map(|row| QpRow { terms: moved(&row.terms), ..row.clone() }));
-        for share in &member.shares {
-            match network.junctions[share.junction] {
-                Junction::Consensus => copies.push(first + share.terms[0].0),
-                _ => terms[share.junction].extend(moved(&share.terms)),
-            }
-        }
-    }
-    rows.extend(copies.windows(2).map(|pair| QpRow {
-        terms: vec![(pair[0], 1.0), (pair[1], -1.0)],
-        lower: 0.0,
-        upper: 0.0,
-    }));
-    for (junction, terms) in network.junctions.iter().zip(terms) {
-        match junction {
-            Junction::Consensus => {}
-            Junction::Exchange(sum) => rows.push(QpRow { terms, lower: *sum, upper: *sum }),
-            Junction::Budget(most) => rows.push(QpRow { terms, lower: f64::NEG_INFINITY, upper: *most }),
-        }
-    }
-    let n = linear.len();
-    let whole = QpProblem::new(&quadratic, linear, constant, rows, vec![-2.0; n], vec![2.0; n]).expect("well formed");
+    let whole = network.whole().expect("well formed");
+    let n = whole.variables();
     let solution = QpSolver::new(&whole, &vec![0.0; n], crate::Settings::default()).expect("curved").solve_as_given();
     solution.expect("feasible").objective + whole.constant()
 }
@@ -115,11 +83,11 @@ fn check_right(seed: u64, agents: &[Agent], optimum: f64) {
     assert!(verdict.upper - verdict.lower <= 1e-4 * verdict.upper.abs().max(1.0), "seed {seed}: {verdict:?}");
     let plans: Vec<&[f64]> = agents.iter().map(|agent| agent.plan().expect("everybody has one")).collect();
     let apart = plans.iter().map(|plan| (plan[0] - plans[0][0]).abs()).fold(0.0, f64::max);
-    assert!(apart <= 2e-5, "seed {seed}: copies are {apart} apart");
+    assert!(apart <= 1e-7, "seed {seed}: copies are {apart} apart");
     let exchanged = plans[0][1] + plans[1][1] + plans[2][1];
-    assert!((exchanged - 0.5).abs() <= 1e-4, "seed {seed}: {exchanged} is exchanged");
+    assert!((exchanged - 0.5).abs() <= 1e-7, "seed {seed}: {exchanged} is exchanged");
     let spent: f64 = plans[1..].iter().map(|plan| plan[2] + 0.5 * plan[3]).sum();
-    assert!(spent <= 0.25 + 1e-4, "seed {seed}: {spent} of the budget is spent");
+    assert!(spent <= 0.25 + 1e-7, "seed {seed}: {spent} of the budget is spent");
 }
 
 #[test]
@@ -142,6 +110,39 @@ fn a_third_of_the_messages_may_be_lost() {
         let (rounds, _) = run(&mut agents, 1000, lost);
         assert!(rounds.is_some(), "seed {seed}: {:?}", agents[0].verdict());
         check_right(seed, &agents, optimum(&network));
+    }
+}
+
+/// Members that share all they have, with an equation over it each: hardly any claim can be met to the last bit.
+fn bound_by_equations(seed: u64) -> Network {
+    let member = |index: u64, equation: [f64; 4], value: f64| {
+        let dice = |what: u64| uniform(&[seed, index, what]);
+        let quadratic: Vec<(usize, usize, f64)> = (0..4).map(|j| (j, j, 100.0 * dice(j as u64))).collect();
+        let linear = (0..4).map(|j| 4000.0 * dice(10 + j) - 2000.0).collect();
+        let terms = equation.into_iter().enumerate().collect();
+        let rows = vec![QpRow { terms, lower: value, upper: value }];
+        let problem = QpProblem::new(&quadratic, linear, 0.0, rows, vec![-2.0; 4], vec![2.0; 4]).expect("well formed");
+        Member { problem, shares: (0..4).map(|j| Share { junction: j, terms: vec![(j, 1.0)] }).collect() }
+    };
+    let members = vec![member(0, [1.0, 1.0, -0.5, 0.3], 0.5), member(1, [1.0, -0.7, 0.2, 1.0], 0.1)];
+    Network { members, junctions: vec![Junction::Consensus; 4] }
+}
+
+/// Old bounds stay where they are, so an upper one that was too low for a moment would be seen at the end as well.
+#[test]
+fn equations_over_nothing_but_shares_leave_every_bound_a_bound() {
+    for seed in 0..6 {
+        let network = bound_by_equations(seed);
+        let optimum = optimum(&network);
+        let mut agents = agents(&network);
+        for _ in 0..600 {
+            run(&mut agents, 1, |_, _, _| false);
+            let Some(verdict) = agents[0].verdict() else { continue };
+            let slack = 1e-8 * optimum.abs().max(1.0);
+            assert!(verdict.upper >= optimum - slack, "seed {seed}: {verdict:?}, optimum {optimum}");
+            assert!(verdict.lower <= optimum + slack, "seed {seed}: {verdict:?}, optimum {optimum}");
+        }
+        assert!(agents[0].verdict().is_some_and(|verdict| verdict.converged), "seed {seed}: {:?}", agents[0].verdict());
     }
 }
 

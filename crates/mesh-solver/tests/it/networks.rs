@@ -77,39 +77,3 @@ fn member(dice: &mut Dice, kinds: &[usize], agreed: &mut [f64], totals: &mut [f6
     let problem = QpProblem::new(&quadratic, linear, 1.0, rows, vec![-1.0; n], vec![1.0; n]).expect("well formed");
     Member { problem, shares }
 }
-
-/// All members in one problem, the junctions as rows.
-pub fn whole(network: &Network) -> QpProblem {
-    let (mut quadratic, mut linear, mut rows) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut lower, mut upper, mut constant) = (Vec::new(), Vec::new(), 0.0);
-    let mut met: Vec<Vec<Vec<(usize, f64)>>> = vec![Vec::new(); network.junctions.len()];
-    for Member { problem, shares } in &network.members {
-        let first = linear.len();
-        let moved = |terms: &[(usize, f64)]| terms.iter().map(|(j, a)| (first + j, *a)).collect::<Vec<_>>();
-        for j in 0..problem.variables() {
-            let upper_part = problem.hessian_row(j).iter().filter(|(k, _)| *k >= j);
-            quadratic.extend(upper_part.map(|(k, value)| (first + j, first + k, *value)));
-        }
-        linear.extend(problem.linear());
-        lower.extend(problem.lower());
-        upper.extend(problem.upper());
-        constant += problem.constant();
-        rows.extend(problem.rows().iter().map(|row| QpRow { terms: moved(&row.terms), ..row.clone() }));
-        shares.iter().for_each(|share| met[share.junction].push(moved(&share.terms)));
-    }
-    for (junction, met) in network.junctions.iter().zip(met).filter(|(_, met)| !met.is_empty()) {
-        match junction {
-            Junction::Consensus => {
-                for pair in met.windows(2) {
-                    let minus = pair[1].iter().map(|(j, a)| (*j, -a));
-                    rows.push(QpRow { terms: pair[0].iter().copied().chain(minus).collect(), lower: 0.0, upper: 0.0 });
-                }
-            }
-            Junction::Exchange(total) => rows.push(QpRow { terms: met.concat(), lower: *total, upper: *total }),
-            Junction::Budget(most) => {
-                rows.push(QpRow { terms: met.concat(), lower: f64::NEG_INFINITY, upper: *most });
-            }
-        }
-    }
-    QpProblem::new(&quadratic, linear, constant, rows, lower, upper).expect("well formed")
-}

@@ -1,6 +1,6 @@
 //! Proofs that a network has no plan, against the referee on the whole.
 
-use crate::networks::{KINDS, Kind, network, whole};
+use crate::networks::{KINDS, Kind, network};
 use crate::referee::{Verdict, judge};
 use mesh_solver::find_infeasibility;
 use mesh_solver::separation::Limits;
@@ -10,7 +10,7 @@ fn check(kind: Kind, seeds: std::ops::Range<u64>, off: f64) -> (u32, u32, u32) {
     let (mut infeasible, mut proved, mut feasible) = (0, 0, 0);
     for seed in seeds {
         let network = network(kind, seed, 2 + (seed % 7) as usize, off);
-        let whole = whole(&network);
+        let whole = network.whole().expect("well formed");
         let proof = find_infeasibility(&network, Limits::default());
         match judge(&whole, whole.linear()) {
             Verdict::Optimal { .. } => {

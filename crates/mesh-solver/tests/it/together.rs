@@ -1,7 +1,7 @@
 //! Whole networks through the one entry, against the referee.
 
 use crate::generate::Dice;
-use crate::networks::{KINDS, Kind, network, whole};
+use crate::networks::{KINDS, Kind, network};
 use crate::referee::{Verdict, judge};
 use mesh_solver::separation::Limits;
 use mesh_solver::together::{Outcome, Path, Settings, fast_path, solve};
@@ -18,7 +18,7 @@ struct Count {
 
 /// Solves a network and checks the outcome against the referee.
 fn check(what: &str, network: &Network, settings: &Settings, count: &mut Count) {
-    let whole = whole(network);
+    let whole = network.whole().expect("well formed");
     let judged = judge(&whole, whole.linear());
     match (solve(network, settings), judged) {
         (Outcome::Converged(plan), Verdict::Optimal { cost }) => {

@@ -71,7 +71,7 @@ fn agree_in_rounds(network: &Network) -> Result<Finding, SuiteError> {
         }
         let converged = agents.iter().find_map(|agent| agent.verdict().filter(|verdict| verdict.converged));
         if let Some(verdict) = converged {
-            return Ok(Finding::Solved(check(verdict.lower, verdict.upper, judge(&whole(network, None))?)));
+            return Ok(Finding::Solved(check(verdict.lower, verdict.upper, judged(network)?)));
         }
     }
     Ok(Finding::GivenUp)
@@ -94,7 +94,7 @@ fn agree_on_prices(network: &Network) -> Result<Finding, SuiteError> {
     Ok(match tree.solve().map_err(|why| failed(why.to_string()))? {
         Outcome::Unsolved(_) => Finding::GivenUp,
         Outcome::Solved(solved) => {
-            Finding::Solved(check(solved.verdict.lower, solved.verdict.upper, judge(&whole(network, Some(PENALTY)))?))
+            Finding::Solved(check(solved.verdict.lower, solved.verdict.upper, judged(&forgiven(network, PENALTY))?))
         }
     })
 }
@@ -117,52 +117,22 @@ fn check(lower: f64, upper: f64, verdict: Verdict) -> Result<(), String> {
     }
 }
 
-/// All members in one problem, junctions as rows. With a penalty sums may be missed, at that price a unit.
-fn whole(network: &Network, penalty: Option<f64>) -> QpProblem {
-    let (mut quadratic, mut linear, mut rows) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut lower, mut upper) = (Vec::new(), Vec::new());
-    let mut sums: Vec<Vec<(usize, f64)>> = vec![Vec::new(); network.junctions.len()];
-    let mut constant = 0.0;
-    for member in &network.members {
-        let (first, problem) = (linear.len(), &member.problem);
-        for j in 0..problem.variables() {
-            let upper_half = problem.hessian_row(j).iter().filter(|(k, _)| *k >= j);
-            quadratic.extend(upper_half.map(|(k, value)| (first + j, first + k, *value)));
-        }
-        linear.extend_from_slice(problem.linear());
-        lower.extend_from_slice(problem.lower());
-        upper.extend_from_slice(problem.upper());
-        constant += problem.constant();
-        let moved = |terms: &[(usize, f64)]| terms.iter().map(|(j, a)| (first + j, *a)).collect::<Vec<_>>();
-        rows.extend(problem.rows().iter().map(|row| QpRow { terms: moved(&row.terms), ..row.clone() }));
-        for share in &member.shares {
-            sums[share.junction].extend(moved(&share.terms));
-        }
+/// The network in which sums may be missed, at that price a unit: who lacks or takes too much is one more member.
+fn forgiven(network: &Network, penalty: f64) -> Network {
+    let mut network = network.clone();
+    for (junction, _) in network.junctions.iter().enumerate().filter(|(_, at)| **at != Junction::Consensus) {
+        let problem = QpProblem::new(&[], vec![penalty; 2], 0.0, Vec::new(), vec![0.0; 2], vec![f64::INFINITY; 2])
+            .expect("two variables without rows");
+        let shares = vec![Share { junction, terms: vec![(0, 1.0), (1, -1.0)] }];
+        network.members.push(Member { problem, shares });
     }
-    for (junction, mut terms) in network.junctions.iter().zip(sums) {
-        let (least, most) = match junction {
-            Junction::Consensus => {
-                rows.extend(terms.windows(2).map(|pair| QpRow {
-                    terms: vec![pair[0], (pair[1].0, -pair[1].1)],
-                    lower: 0.0,
-                    upper: 0.0,
-                }));
-                continue;
-            }
-            Junction::Exchange(sum) => (*sum, *sum),
-            Junction::Budget(most) => (f64::NEG_INFINITY, *most),
-        };
-        if let Some(penalty) = penalty {
-            for sign in [1.0, -1.0] {
-                terms.push((linear.len(), sign));
-                linear.push(penalty);
-                lower.push(0.0);
-                upper.push(f64::INFINITY);
-            }
-        }
-        rows.push(QpRow { terms, lower: least, upper: most });
-    }
-    QpProblem::new(&quadratic, linear, constant, rows, lower, upper).expect("members are well formed, and few")
+    network
+}
+
+/// The referee's verdict on the whole.
+fn judged(network: &Network) -> Result<Verdict, SuiteError> {
+    let whole = network.whole();
+    judge(&whole.map_err(|why| SuiteError::Failed { case: "network".to_owned(), why: why.to_string() })?)
 }
 
 /// Rounds after which members give up.

@@ -58,7 +58,7 @@ pub fn golden_run() -> Result<Hash, SuiteError> {
 }
 
 /// SHA-256 of [`golden_run`], in every build and on every machine. It changes when what members send is meant to change.
-pub const GOLDEN: &str = "07c0e054cb97d40bc1b5b7373351a403147c1f27691f97875938127b0cca0d74";
+pub const GOLDEN: &str = "e351433db871b8d8939bdc44fb4703b03b86d32338cdfe7ca619c419f36d0f1a";
 
 fn record(network: &Network, weather: Weather, seed: u64, rounds_max: u64) -> Result<Recording, SuiteError> {
     // Never done, so that every run has its full length.

@@ -3,7 +3,7 @@
 use super::case::{Branch, Bus, Generator};
 use super::*;
 use crate::optimiser::SuiteError;
-use mesh_solver::{Network, QpProblem, QpRow, QpSolver, Settings};
+use mesh_solver::{QpSolver, Settings};
 use std::path::{Path, PathBuf};
 
 /// The published optima, in dollars an hour, to the digits that are published.
@@ -177,37 +177,8 @@ fn no_text_makes_the_reader_panic() {
     assert!(good > 1000 && bad > 1000, "{good} good and {bad} bad: nothing was tested");
 }
 
-/// All members in one problem, with agreement as equations.
-fn composite(network: &Network) -> QpProblem {
-    let (mut quadratic, mut linear, mut rows, mut constant) = (Vec::new(), Vec::new(), Vec::new(), 0.0);
-    let (mut lower, mut upper) = (Vec::new(), Vec::new());
-    let mut first_at: Vec<Option<usize>> = vec![None; network.junctions.len()];
-    for member in &network.members {
-        let (first, problem) = (linear.len(), &member.problem);
-        for i in 0..problem.variables() {
-            quadratic.extend(problem.hessian_row(i).iter().map(|(j, entry)| (first + i, first + j, *entry)));
-        }
-        let moved = |terms: &[(usize, f64)]| terms.iter().map(|(j, a)| (first + j, *a)).collect::<Vec<_>>();
-        rows.extend(problem.rows().iter().map(|row| QpRow { terms: moved(&row.terms), ..row.clone() }));
-        for share in &member.shares {
-            let variable = first + share.terms[0].0;
-            match first_at[share.junction] {
-                None => first_at[share.junction] = Some(variable),
-                Some(other) => {
-                    rows.push(QpRow { terms: vec![(other, 1.0), (variable, -1.0)], lower: 0.0, upper: 0.0 });
-                }
-            }
-        }
-        linear.extend_from_slice(problem.linear());
-        lower.extend_from_slice(problem.lower());
-        upper.extend_from_slice(problem.upper());
-        constant += problem.constant();
-    }
-    QpProblem::new(&quadratic, linear, constant, rows, lower, upper).expect("well formed")
-}
-
 fn cost_of(areas: &AreaNetwork) -> f64 {
-    let whole = composite(&areas.network);
+    let whole = areas.network.whole().expect("well formed");
     let mut solver =
         QpSolver::new(&whole, &vec![0.0; whole.variables()], Settings::default()).expect("can be factorised");
     let solution = solver.solve_as_given().expect("feasible");
