@@ -150,8 +150,8 @@ fn test(root: &Path) -> Result<String, Failure> {
         process::cargo(root).args(["test", "--locked", "--workspace", "--no-fail-fast"]).env("TMPDIR", &temporary),
         "run the failing test alone: `cargo test -p CRATE NAME`; a seed in its message reproduces it",
     )?;
+    let processes = room.processes_left().unwrap_or_default();
     let files = room.files("tmp")?;
-    let processes = room.processes().unwrap_or_default();
     if files.is_empty() && processes.is_empty() {
         return Ok(String::new());
     }

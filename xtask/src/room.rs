@@ -4,8 +4,11 @@ use crate::failure::Failure;
 use crate::metadata::Metadata;
 use crate::process;
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// A program that was built.
 pub struct Program {
@@ -35,7 +38,7 @@ impl Room {
         let folder = target.join("xtask").join(format!("{chore}-{}", std::process::id()));
         // A process of that number may have been killed before it could clear its own.
         let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(&folder).map_err(|why| disk(&folder, &why))?;
+        created(&folder).map_err(|why| disk(&folder, &why))?;
         Ok(Self { folder })
     }
 
@@ -68,10 +71,24 @@ impl Room {
         command
     }
 
+    /// Those of [`Self::processes`] that still run when all have had time to end. One whose parent was killed notices that
+    /// by itself, and a busy machine lets it do so late.
+    pub fn processes_left(&self) -> Option<Vec<u32>> {
+        let deadline = Instant::now() + ENDING_MAX;
+        loop {
+            let found = self.processes();
+            if found.as_ref().is_none_or(Vec::is_empty) || Instant::now() >= deadline {
+                return found;
+            }
+            thread::sleep(LOOK_AGAIN);
+        }
+    }
+
     /// The processes that were started with this room in their environment and still run; none where the system does
     /// not tell.
     pub fn processes(&self) -> Option<Vec<u32>> {
-        let folder = self.folder.to_string_lossy();
+        // A variable names a path in the room. Without the separator, room 12 would be in room 123.
+        let folder = format!("{}/", self.folder.display());
         let of_room = |pid: &u32| {
             let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
             String::from_utf8_lossy(&environment).contains(&*folder)
@@ -80,6 +97,20 @@ impl Room {
         let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
         Some(pids.filter(of_room).collect())
     }
+}
+
+/// Creates `folder` and the house around it, which the last of other rooms may be taking along at this very moment.
+fn created(folder: &Path) -> io::Result<()> {
+    let mut outcome = fs::create_dir_all(folder);
+    for _ in 0..CREATE_AGAIN_MAX {
+        // The house was there when it was to be made, and not when it was to be entered, or the other way round.
+        let is_race = |why: &io::Error| matches!(why.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists);
+        if !outcome.as_ref().is_err_and(is_race) {
+            break;
+        }
+        outcome = fs::create_dir_all(folder);
+    }
+    outcome
 }
 
 impl Drop for Room {
@@ -103,10 +134,38 @@ pub fn disk(path: &Path, why: &std::io::Error) -> Failure {
     Failure::could_not_run(format!("{}: {why}", path.display()), "check that the file is there, and space and rights")
 }
 
+/// How often a folder is created again that somebody took away.
+const CREATE_AGAIN_MAX: usize = 100;
+/// How long what was started may take to end after the command that started it.
+const ENDING_MAX: Duration = Duration::from_secs(30);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::{Duration, Instant};
+
+    #[test]
+    fn rooms_come_and_go_beside_each_other() {
+        let house = std::env::temp_dir();
+        thread::scope(|scope| {
+            for name in ["one", "two", "three"] {
+                let house = &house;
+                scope.spawn(move || (0..1000).for_each(|_| drop(Room::new(house, name).expect("a folder"))));
+            }
+        });
+    }
+
+    #[test]
+    fn a_room_is_not_taken_for_one_whose_number_begins_with_its_own() {
+        let house = std::env::temp_dir();
+        let (room, other) = (Room::new(&house, "prefix").expect("a folder"), house.join("xtask"));
+        let other = other.join(format!("prefix-{}0/tmp", std::process::id()));
+        let mut child = Command::new("sleep").arg("60").env("TMPDIR", other).spawn().expect("sleeps");
+        let found = room.processes();
+        child.kill().expect("is there");
+        child.wait().expect("ends");
+        assert!(found.is_none_or(|found| found.is_empty()));
+    }
 
     #[test]
     fn a_room_is_cleared_and_its_processes_are_found() {
@@ -114,9 +173,10 @@ mod tests {
         let program = Program { path: "sleep".into(), target: PathBuf::new() };
         let mut child = room.command(Path::new("."), &program).arg("60").spawn().expect("sleeps");
         // A new process has its environment a moment after it was started.
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while room.processes().is_some_and(|found| found != [child.id()]) {
             assert!(Instant::now() < deadline, "{:?} without {}", room.processes(), child.id());
+            thread::sleep(Duration::from_millis(1));
         }
         child.kill().expect("is there");
         child.wait().expect("ends");

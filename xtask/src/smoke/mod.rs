@@ -139,7 +139,7 @@ impl Mission<'_> {
                 "run the command by hand and press Ctrl-C",
             ));
         }
-        if let Some(left) = self.room.processes().filter(|left| !left.is_empty()) {
+        if let Some(left) = self.room.processes_left().filter(|left| !left.is_empty()) {
             return Err(Failure::finding(
                 format!("{spelled} left {} processes behind when it was interrupted: {left:?}", left.len()),
                 "run the command by hand and press Ctrl-C",

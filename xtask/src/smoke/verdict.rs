@@ -3,12 +3,13 @@
 use super::flight::{Flight, Way};
 use crate::failure::Failure;
 
-/// What a mission by processes may take, from the command to its end.
-const WALL_S_MAX: f64 = 60.0;
+/// What a mission by processes may take, from the command to its end. Like the two limits below it is for a machine that
+/// is slow and busy: it finds what hangs. What an idle one takes stands in docs/benchmarks.md.
+const WALL_S_MAX: f64 = 300.0;
 /// What a mission in one process may take.
-const WALL_IN_PROCESS_S_MAX: f64 = 20.0;
+const WALL_IN_PROCESS_S_MAX: f64 = 100.0;
 /// From the command to the first plan.
-const FIRST_PLAN_S_MAX: f64 = 3.0;
+const FIRST_PLAN_S_MAX: f64 = 30.0;
 /// What a process that flies one member may hold.
 const RSS_MIB_MAX: f64 = 40.0;
 /// What a process that flies all of them may hold.
@@ -193,9 +194,9 @@ mod tests {
         check_one(Flight { code: None, ..sound() }, "exit code of run");
         check_one(Flight { state_hash: Some("other".to_owned()), ..sound() }, "state hash");
         check_one(Flight { state_hash: None, ..sound() }, "state hash");
-        check_one(Flight { wall_s: 60.1, ..sound() }, "run, s");
-        check_one(Flight { wall_s: 20.1, ..flight(Way::InProcess) }, "run, s");
-        check_one(Flight { first_plan_s: Some(3.1), ..sound() }, "first plan");
+        check_one(Flight { wall_s: 300.1, ..sound() }, "run, s");
+        check_one(Flight { wall_s: 100.1, ..flight(Way::InProcess) }, "run, s");
+        check_one(Flight { first_plan_s: Some(30.1), ..sound() }, "first plan");
         check_one(Flight { first_plan_s: None, ..sound() }, "first plan");
         check_one(Flight { rss_bytes: Some(50e6), ..sound() }, "MiB");
         check_one(Flight { at_work: Some(1), ..sound() }, "processes at work");
