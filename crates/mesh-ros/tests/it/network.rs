@@ -9,8 +9,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Longer than anything takes that is going to happen.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// Longer than anything takes that is going to happen, on a machine that is slow and busy with other things.
+pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A router of its own for one test. One test at a time: all sessions of a process share Zenoh's few threads, so a test
 /// that fills one connection would hold up the routers of all others.
@@ -80,16 +80,22 @@ fn far_router() {
 const FAR_ROUTER: &str = "MESH_ROS_TEST_FAR_ROUTER";
 
 pub fn node(port: u16, name: &str) -> Node {
-    let backend = ZenohBackend::connect(&Settings::local(port)).expect("the router is there");
+    let backend = ZenohBackend::connect(&patient(port)).expect("the router is there");
     Node::new(backend, "/base", name).expect("a node")
 }
 
-/// Waits until it holds. Whatever it waits for is told by nobody.
+/// Settings of somebody who waits for a router that is slow.
+pub fn patient(port: u16) -> Settings {
+    Settings { connect_timeout: PATIENCE, ..Settings::local(port) }
+}
+
+/// Waits until it holds. Whatever it waits for is told by nobody, so it looks again and again, and leaves the machine to
+/// those who make it hold in between.
 pub fn eventually(what: &str, holds: impl Fn() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !holds() {
         assert!(Instant::now() < deadline, "{what} did not happen within {PATIENCE:?}");
-        std::thread::yield_now();
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 

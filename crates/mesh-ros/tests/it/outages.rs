@@ -26,7 +26,7 @@ fn no_router_is_waited_for_as_long_as_asked() {
         let started = Instant::now();
         let found = ZenohBackend::connect(&settings).err();
         assert_eq!(found, Some(RosError::NoRouter { endpoint: settings.router, waited }));
-        assert!(started.elapsed() < waited * 10, "{:?}", started.elapsed());
+        assert!(started.elapsed() < PATIENCE, "{:?}", started.elapsed());
     }
 }
 
@@ -65,7 +65,7 @@ fn all_goes_on_when_the_router_is_back() {
     publisher.publish(&numbered(2)).expect("is kept");
     let unheard = client.call_and_wait(&Default::default(), PATIENCE);
     assert!(matches!(unheard, Err(CallError::Unanswered { .. })), "{unheard:?}");
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    assert!(started.elapsed() < PATIENCE, "nothing waits for a router that is away: {:?}", started.elapsed());
 
     let _router = Router::open(port).expect("the port is free again");
     assert!(publisher.wait_for_subscribers(1, PATIENCE) && client.wait_for_server(PATIENCE));
@@ -74,7 +74,8 @@ fn all_goes_on_when_the_router_is_back() {
     assert_eq!(heard.next(), 3);
     eventually("calls are answered", || client.call_and_wait(&Default::default(), PATIENCE).is_ok());
     assert!(heard.is_silent(), "nothing is heard twice");
-    assert_eq!(talker.graph().nodes(), ["/base/listener", "/base/talker"]);
+    let everybody = ["/base/listener", "/base/talker"];
+    eventually("all are in the graph again, in whatever order", || talker.graph().nodes() == everybody);
     drop((subscription, server, listener));
     eventually("who leaves afterwards leaves the graph", || talker.graph().nodes() == ["/base/talker"]);
 }

@@ -28,7 +28,7 @@ fn garbage_on_a_topic_is_dropped_and_counted() {
     let (node, talker, heard) = (network.node("listener"), network.node("talker"), Heard::new());
     let subscription = node.subscribe("chatter", Qos::reliable(10), heard.ear()).expect("subscribes");
     // What is sent before the router knows of the subscription is heard by nobody.
-    let publisher = talker.publisher("chatter", Qos::reliable(10)).expect("publishes");
+    let publisher = talker.publisher::<Header>("chatter", Qos::reliable(10)).expect("publishes");
     assert!(publisher.wait_for_subscribers(1, PATIENCE));
     let peer = raw_session(network.port);
     let key = key_of(subscription.topic().as_str(), Header::TYPE);
@@ -154,15 +154,6 @@ fn strange_tokens_do_not_disturb_the_graph() {
     assert_eq!(node.graph().nodes(), ["/base/watcher", "/stranger"]);
 }
 
-/// How long one publish may take when a peer takes nothing: what the settings allow, and as much again for a busy
-/// machine.
-fn limit(qos: Qos) -> Duration {
-    match qos.history {
-        History::KeepAll => zenoh_config::BLOCK_MAX * 2,
-        History::KeepLast(_) => zenoh_config::BLOCK_MAX,
-    }
-}
-
 #[test]
 fn a_subscriber_that_takes_nothing_does_not_hold_up_the_others() {
     let network = Network::new();
@@ -179,15 +170,20 @@ fn a_subscriber_that_takes_nothing_does_not_hold_up_the_others() {
         let publisher = talker.publisher(topic, qos).expect("publishes");
         assert!(publisher.wait_for_subscribers(2, PATIENCE));
         let message = Header { frame_id: "x".repeat(10_000), ..Header::default() };
-        let mut longest = Duration::ZERO;
         let started = Instant::now();
-        for _ in 0..3000 {
-            let before = Instant::now();
-            publisher.publish(&message).expect("goes out");
-            longest = longest.max(before.elapsed());
-        }
+        let mut times: Vec<Duration> = (0..3000)
+            .map(|_| {
+                let before = Instant::now();
+                publisher.publish(&message).expect("goes out");
+                before.elapsed()
+            })
+            .collect();
+        times.sort();
+        let (usual, longest) = (times[2700], times[2999]);
         println!("{topic}: 3000 messages of 10 kB in {:?}, the slowest {longest:?}", started.elapsed());
-        assert!(longest < limit(qos), "{topic}: one publish took {longest:?}");
+        // A busy machine holds up a few of them; who waited for the one that takes nothing would be held up by most.
+        assert!(usual < zenoh_config::BLOCK_MAX, "{topic}: one publish in ten took more than {usual:?}");
+        assert!(longest < PATIENCE, "{topic}: one publish took {longest:?}");
         eventually("the other one hears", || listener.counters().received > 0);
         publisher.publish(&numbered(-1)).expect("goes out");
         drop(release);

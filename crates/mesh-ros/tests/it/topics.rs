@@ -1,6 +1,6 @@
 //! Publishers and subscribers in different processes, and what the graph shows of them.
 
-use crate::network::{FarRouter, Heard, Network, PATIENCE, numbered};
+use crate::network::{FarRouter, Heard, Network, PATIENCE, numbered, patient};
 use mesh_ros::graph::Role;
 use mesh_ros::interfaces::cosmosmesh_msgs::msg::Epoch;
 use mesh_ros::interfaces::rcl_interfaces::msg::Log;
@@ -111,7 +111,7 @@ fn a_type_that_does_not_fit_is_not_heard_but_named() {
 #[test]
 fn domains_do_not_hear_each_other() {
     let network = Network::new();
-    let other = Settings { domain: 7, ..Settings::local(network.router.port()) };
+    let other = Settings { domain: 7, ..patient(network.router.port()) };
     let backend = ZenohBackend::connect(&other).expect("the router is there");
     let stranger = Node::new(backend, "/base", "stranger").expect("a node");
     let (talker, heard, strange) = (network.node("talker"), Heard::new(), Heard::new());
