@@ -5,6 +5,7 @@ use crate::diagnostic::{Diagnostic, Place, What};
 use crate::document::Document;
 use crate::{DOCUMENT_LENGTH_MAX, DOCUMENT_VERSION, Format, Reading};
 use borsh::BorshDeserialize;
+use std::collections::BTreeMap;
 use std::io::Read;
 
 /// What a document begins with; no text does.
@@ -23,9 +24,12 @@ pub(crate) fn read(bytes: &[u8]) -> Reading {
         Ok(document) => {
             let diagnostics = found_in(&document).into_iter().map(|what| Diagnostic { place: Place::Whole, what });
             let diagnostics = diagnostics.collect();
-            Reading { format: Format::Binary, document: Some(document), diagnostics }
+            Reading { format: Format::Binary, document: Some(document), diagnostics, boxes: BTreeMap::new() }
         }
-        Err(diagnostic) => Reading { format: Format::Binary, document: None, diagnostics: vec![diagnostic] },
+        Err(diagnostic) => {
+            let diagnostics = vec![diagnostic];
+            Reading { format: Format::Binary, document: None, diagnostics, boxes: BTreeMap::new() }
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is said about a document: what is wrong or odd, where, and what to do.
 
-use mesh_model::diagram::{Fault, Label, LabelError, Warning};
+use mesh_model::diagram::{Fault, Label, LabelError, ProblemFault, Warning};
 use mesh_model::{AssetId, IdError};
 use std::fmt;
 
@@ -197,27 +197,74 @@ impl Diagnostic {
 
     /// What to do, where that is not plain.
     pub fn hint(&self) -> Option<String> {
-        Some(match &self.what {
-            What::UnknownField { field, known, .. } => match nearest(field, known) {
-                Some(known) => format!("did you mean `{known}`?"),
-                None => format!("it has {}", known.join(", ")),
-            },
-            What::Word { word, known } => format!("did you mean `{}`?", nearest(word, known)?),
-            What::Version { .. } => "export it again, or use the software that wrote it".to_owned(),
-            What::Fault(Fault::Width { .. }) => "a port and its junction share equally many numbers".to_owned(),
-            What::Fault(Fault::Kind { .. }) => {
-                "wire it to a junction of the kind that the inner diagram exposes".to_owned()
+        let hint = match &self.what {
+            What::UnknownField { field, known, .. } => {
+                return Some(match nearest(field, known) {
+                    Some(known) => format!("did you mean `{known}`?"),
+                    None => format!("it has {}", known.join(", ")),
+                });
             }
-            What::Fault(Fault::Unwired { .. }) => "add it to the `wires` of its box".to_owned(),
-            What::Fault(Fault::Idle { .. }) => "wire a port to it, or take it out".to_owned(),
-            What::Warning(Warning::Disconnected { .. }) => {
-                "each part can be solved by itself; is a wire missing?".to_owned()
+            What::Word { word, known } => return Some(format!("did you mean `{}`?", nearest(word, known)?)),
+            What::Fault(fault) => hint_for_fault(fault)?,
+            What::Warning(warning) => hint_for_warning(warning)?,
+            What::Version { .. } => "export it again, or use the software that wrote it",
+            What::Syntax { found, .. } if NOT_FINITE.iter().any(|word| found.contains(word)) => {
+                "JSON has neither NaN nor infinity, and a problem has no use for them: every number is finite"
             }
-            What::Warning(Warning::Open { .. }) => "compose a diagram into it before it is solved".to_owned(),
+            What::MissingField { field: "lower" | "upper", .. } | What::Kind { found: "null", .. } => BOUNDED,
+            What::MissingField { .. } => "docs/diagrams.md shows a whole document",
+            What::Number { expected, .. } if expected.starts_with("a number") => BOUNDED,
+            What::DuplicateKey { .. } => "rename one of the two, or take it out",
+            What::Truncated | What::Trailing { .. } | What::Malformed { .. } | What::NotText => {
+                "the file was damaged on its way, or is something else: copy or export it again"
+            }
+            What::TooLong { .. } | What::TooMany { .. } => "split the diagram",
+            What::NoSuchWire { .. } => "name a box and a port that the diagram has, or take out what was said",
+            What::SaidWidth { .. } => "as many numbers are said as the port shares",
+            What::DeltaOfNobody { .. } | What::DeltaOfAnother { .. } => {
+                "export diagram and deltas from one planning of one run"
+            }
             _ => return None,
-        })
+        };
+        Some(hint.to_owned())
     }
 }
+
+fn hint_for_fault(fault: &Fault) -> Option<&'static str> {
+    Some(match fault {
+        Fault::Width { .. } => "a port and its junction share equally many numbers",
+        Fault::Kind { .. } => "wire it to a junction of the kind that the inner diagram exposes",
+        Fault::Unwired { .. } => "add it to the `wires` of its box",
+        Fault::Idle { .. } => "wire a port to it, or take it out",
+        Fault::NoSuchJunction { .. } => "name one of the `junctions` of the same diagram, or add it to them",
+        Fault::NoSuchPort { .. } => "name one of the `ports` of the box, or add it to them",
+        Fault::NameInside { .. } => "rename one of the two boxes",
+        Fault::Total { .. } => "a total has as many numbers as its junction is wide; a consensus has none",
+        Fault::Problem { fault: ProblemFault::Crossed { .. }, .. } => "swap the two bounds, or widen them",
+        Fault::Problem { fault: ProblemFault::NoSuchVariable { .. }, .. } => "variables are counted from 0",
+        Fault::Problem { fault: ProblemFault::Length { .. }, .. } => {
+            "give one number a variable, 0 where it costs nothing"
+        }
+        Fault::Problem { fault: ProblemFault::Repeated { .. }, .. } => {
+            "add the coefficients up; an entry of `quadratic` stands once, with row <= column"
+        }
+        _ => return None,
+    })
+}
+
+fn hint_for_warning(warning: &Warning) -> Option<&'static str> {
+    Some(match warning {
+        Warning::Disconnected { .. } => "each part can be solved by itself; is a wire missing?",
+        Warning::Open { .. } => "compose a diagram into it before it is solved",
+        Warning::Alone { .. } => "wire the port of another box to it, or take it out",
+        Warning::Empty => return None,
+    })
+}
+
+/// Words for numbers that are none, in the spellings of the world.
+const NOT_FINITE: [&str; 5] = ["NaN", "nan", "Infinity", "infinity", "inf"];
+const BOUNDED: &str =
+    "a number here is finite; a bound of a variable is one that it surely stays within: certificates rest on it";
 
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -23,6 +23,9 @@ pub use check::{Summary, check};
 pub use diagnostic::{Diagnostic, Place, Severity, What};
 pub use document::{Document, Morphism, Said};
 
+use mesh_model::diagram::Label;
+use std::collections::BTreeMap;
+
 /// The version of documents that is read and written.
 pub const DOCUMENT_VERSION: u32 = 1;
 /// The longest document, in bytes of either form.
@@ -48,9 +51,16 @@ pub struct Reading {
     pub document: Option<Document>,
     /// What is wrong or odd, in the order of places; at most [`DIAGNOSTICS_MAX`].
     pub diagnostics: Vec<Diagnostic>,
+    /// Where each box stands, by its name as it is seen from outside; bytes have no such places.
+    boxes: BTreeMap<Label, Place>,
 }
 
 impl Reading {
+    /// Where a box stands, for whoever has something to say about what is in it.
+    pub fn place_of(&self, name: &Label) -> Place {
+        self.boxes.get(name).copied().unwrap_or(Place::Whole)
+    }
+
     /// The document, if nothing is wrong with it.
     pub fn accepted(&self) -> Option<&Document> {
         let wrong = self.diagnostics.iter().any(|diagnostic| diagnostic.severity() == Severity::Error);

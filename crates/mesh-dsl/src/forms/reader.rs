@@ -44,6 +44,14 @@ impl<'a> Reader<'a> {
         parts_of(what).iter().find_map(|part| self.places.get(part).copied())
     }
 
+    /// Where each box stands.
+    pub(crate) fn boxes(&self) -> impl Iterator<Item = (&Label, Stretch)> {
+        self.places.iter().filter_map(|(part, at)| match part {
+            Part::Box(name) => Some((name, *at)),
+            _ => None,
+        })
+    }
+
     /// Remembers that something is wrong, and gives nothing.
     pub(super) fn wrong<T>(&mut self, at: Stretch, what: What) -> Option<T> {
         if self.found.len() < DIAGNOSTICS_MAX {

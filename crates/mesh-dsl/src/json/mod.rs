@@ -12,6 +12,7 @@ use crate::check::found_in;
 use crate::diagnostic::{Diagnostic, Place, What};
 use crate::forms::Reader;
 use crate::{DOCUMENT_LENGTH_MAX, Format, Reading};
+use std::collections::BTreeMap;
 
 /// A stretch of the text, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,8 +63,10 @@ impl Value {
 
 /// Reads a document from text.
 pub(crate) fn read(bytes: &[u8]) -> Reading {
-    let failed =
-        |place, what| Reading { format: Format::Json, document: None, diagnostics: vec![Diagnostic { place, what }] };
+    let failed = |place, what| {
+        let diagnostics = vec![Diagnostic { place, what }];
+        Reading { format: Format::Json, document: None, diagnostics, boxes: BTreeMap::new() }
+    };
     if bytes.len() > DOCUMENT_LENGTH_MAX {
         return failed(Place::Whole, What::TooLong { length: bytes.len() });
     }
@@ -84,7 +87,8 @@ pub(crate) fn read(bytes: &[u8]) -> Reading {
     }
     found.sort_by_key(|(at, _)| *at);
     let diagnostics = found.into_iter().map(|(at, what)| Diagnostic { place: lines.place(at), what }).collect();
-    Reading { format: Format::Json, document, diagnostics }
+    let boxes = reader.boxes().map(|(name, at)| (name.clone(), lines.place(at))).collect();
+    Reading { format: Format::Json, document, diagnostics, boxes }
 }
 
 /// Where lines begin.

@@ -231,8 +231,11 @@ impl Parser<'_> {
     }
 
     fn expected(&self, expected: &'static str) -> Refused {
-        let found = match self.text[self.at..].chars().next() {
+        let left = &self.text[self.at..];
+        let word = left.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(left.len());
+        let found = match left.chars().next() {
             None => "the end of the text".to_owned(),
+            Some(_) if word > 1 => format!("`{}`", shortened(&left[..word])),
             Some(other) => format!("{other:?}"),
         };
         (self.here(), What::Syntax { expected, found })

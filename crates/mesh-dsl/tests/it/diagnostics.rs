@@ -135,3 +135,29 @@ fn bytes_of_another_version_or_of_nothing() {
     bytes.extend([0; 3]);
     assert_eq!(found(&bytes), [(Place::Byte(length), What::Trailing { length: 3 })]);
 }
+
+#[test]
+fn what_is_not_a_finite_number_is_told_with_what_to_do() {
+    for (from, to, expect) in [
+        ("0.5", "NaN", "neither NaN nor infinity"),
+        ("\"upper\": 1", "\"upper\": Infinity", "neither NaN nor infinity"),
+        ("\"lower\": 0", "\"lower\": -Infinity", "neither NaN nor infinity"),
+        ("\"upper\": 1", "\"upper\": null", "certificates rest on it"),
+        ("\"upper\": 1", "\"upper\": 1e999", "certificates rest on it"),
+        (", \"upper\": 1}", "}", "certificates rest on it"),
+    ] {
+        assert!(SOUND.contains(from), "{from}");
+        let reading = read(SOUND.replacen(from, to, 1).as_bytes());
+        let wrong: Vec<_> = reading.diagnostics.iter().filter(|one| one.severity() == Severity::Error).collect();
+        let [only] = wrong[..] else { unreachable!("{to}: {wrong:?}") };
+        let hint = only.hint().unwrap_or_default();
+        assert!(hint.contains(expect), "{to}: {only}; {hint}");
+    }
+}
+
+#[test]
+fn boxes_have_places_for_whoever_judges_what_is_in_them() {
+    let reading = read(SOUND.as_bytes());
+    assert_eq!(reading.place_of(&label("a")), Place::Text { line: 6, column: 7, length: 3 });
+    assert_eq!(reading.place_of(&label("c")), Place::Whole);
+}
