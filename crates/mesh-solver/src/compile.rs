@@ -15,12 +15,14 @@ pub enum NotSolvable {
     #[error(transparent)]
     Diagram(#[from] Fault),
     /// A problem is none that this solver takes.
-    #[error("the problem in box `{name}`: {why}")]
+    #[error("the problem in box `{name}`: {why}{}", called(variable))]
     Problem {
         /// The box.
         name: Label,
         /// What is wrong with it.
         why: Malformed,
+        /// What the box calls the variable that this is about, if it is about one.
+        variable: Option<String>,
     },
     /// A junction adds up shares that are all zero, to something else.
     #[error("nothing is shared at number {component} of junction `{junction}`, and it should add up to {total}")]
@@ -40,6 +42,25 @@ pub enum NotSolvable {
     },
 }
 
+impl NotSolvable {
+    /// What whoever wrote the diagram can do about it, where that is not plain.
+    pub fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Problem { why: Malformed::NotConvex { .. }, .. } => {
+                "a cost curves upwards: make the entry of `quadratic` on the diagonal at least as large as what couples it"
+            }
+            Self::Problem { why: Malformed::Magnitude { .. }, .. } => {
+                "a bound is one that the variable surely stays within, and certificates rest on it; or use larger units"
+            }
+            Self::Problem { why: Malformed::TooManyVariables { .. } | Malformed::TooManyRows { .. }, .. } => {
+                "split the problem into several boxes"
+            }
+            Self::NothingShared { .. } => "give a port at this junction a term, or make the total zero",
+            Self::Problem { .. } | Self::Diagram(_) | Self::Overflow { .. } => return None,
+        })
+    }
+}
+
 impl Network {
     /// The network of a diagram without open boxes, flattened. Members are in the order of the boxes' names in
     /// [`Diagram::flattened`], junctions in the order of names and numbers there. Outer ports do not change it: nobody
@@ -48,6 +69,24 @@ impl Network {
     /// A member that meets itself at a junction, or is alone there, gets a row in place of it, and so does one whose
     /// share is held by another's that is zero.
     pub fn from_diagram(diagram: &Diagram) -> Result<Self, NotSolvable> {
+        NamedNetwork::of(diagram).map(|named| named.network)
+    }
+}
+
+/// A network that knows what its members and junctions are called in the diagram that it was made from.
+#[derive(Debug, Clone)]
+pub struct NamedNetwork {
+    /// The network.
+    pub network: Network,
+    /// The box of each member.
+    pub members: Vec<Label>,
+    /// The junction of the flattened diagram that each junction is a number of, and which.
+    pub junctions: Vec<(Label, usize)>,
+}
+
+impl NamedNetwork {
+    /// As [`Network::from_diagram`].
+    pub fn of(diagram: &Diagram) -> Result<Self, NotSolvable> {
         let flat = diagram.flattened()?;
         let mut names = Vec::new();
         let mut open: Vec<&OpenProblem> = Vec::new();
@@ -59,6 +98,7 @@ impl Network {
             problems: open.iter().map(|open| open.problem.clone()).collect(),
             shares: vec![Vec::new(); open.len()],
             junctions: Vec::new(),
+            places: Vec::new(),
         };
         let members: BTreeMap<&Label, usize> = names.iter().enumerate().map(|(member, name)| (*name, member)).collect();
         for (name, ends) in flat.ends() {
@@ -78,8 +118,31 @@ impl Network {
                 }?;
             }
         }
-        compiling.network(&names)
+        compiling.named(&names)
     }
+}
+
+/// Every problem of a sound diagram that the solver does not take; open boxes have none.
+pub fn refused_problems(diagram: &Diagram) -> Vec<NotSolvable> {
+    let Ok(flat) = diagram.flattened() else { return Vec::new() };
+    let problems = flat.boxes.iter().filter_map(|(name, of)| Some((name, &of.problem()?.problem)));
+    problems.filter_map(|(name, problem)| taken(name, problem).err()).collect()
+}
+
+fn taken(name: &Label, problem: &LocalProblem) -> Result<QpProblem, NotSolvable> {
+    QpProblem::from_local(problem).map_err(|why| {
+        let variable = match &why {
+            Malformed::NotConvex { variable, .. } => Some(*variable),
+            Malformed::Magnitude { what: "the lower bound" | "the upper bound", place, .. } => Some(*place),
+            _ => None,
+        };
+        let variable = variable.and_then(|place| problem.variables.get(place)).map(|variable| variable.name.clone());
+        NotSolvable::Problem { name: name.clone(), why, variable }
+    })
+}
+
+fn called(variable: &Option<String>) -> String {
+    variable.as_ref().map_or_else(String::new, |name| format!(", which it calls `{name}`"))
 }
 
 /// One number of a junction of the diagram.
@@ -97,6 +160,8 @@ struct Compiling {
     problems: Vec<LocalProblem>,
     shares: Vec<Vec<Share>>,
     junctions: Vec<Junction>,
+    /// What number of which junction of the diagram each junction is.
+    places: Vec<(Label, usize)>,
 }
 
 impl Compiling {
@@ -117,7 +182,7 @@ impl Compiling {
         }
         if !nothing && forms.len() > 1 {
             let first = forms.iter().map(|(member, own)| (*member, own[0].to_vec())).collect();
-            self.join(Junction::Consensus, first);
+            self.join(place, Junction::Consensus, first);
         }
         Ok(())
     }
@@ -140,7 +205,7 @@ impl Compiling {
                 return Err(NotSolvable::NothingShared { junction: junction.clone(), component, total });
             }
             1 => shares.into_iter().for_each(|(member, terms)| self.row(place, member, terms, limit, kind)),
-            _ => self.join(junction, shares),
+            _ => self.join(place, junction, shares),
         }
         Ok(())
     }
@@ -154,23 +219,24 @@ impl Compiling {
         });
     }
 
-    fn join(&mut self, junction: Junction, shares: Vec<(usize, Vec<Term>)>) {
+    fn join(&mut self, place: Place<'_>, junction: Junction, shares: Vec<(usize, Vec<Term>)>) {
         let number = self.junctions.len();
         self.junctions.push(junction);
+        self.places.push((place.junction.clone(), place.component));
         for (member, terms) in shares {
             let terms = terms.into_iter().map(|(variable, by)| (variable as usize, by.value())).collect();
             self.shares[member].push(Share { junction: number, terms });
         }
     }
 
-    fn network(self, names: &[&Label]) -> Result<Network, NotSolvable> {
+    fn named(self, names: &[&Label]) -> Result<NamedNetwork, NotSolvable> {
         let mut members = Vec::new();
         for ((problem, shares), name) in self.problems.iter().zip(self.shares).zip(names) {
-            let problem =
-                QpProblem::from_local(problem).map_err(|why| NotSolvable::Problem { name: (*name).clone(), why })?;
-            members.push(Member { problem, shares });
+            members.push(Member { problem: taken(name, problem)?, shares });
         }
-        Ok(Network { members, junctions: self.junctions })
+        let network = Network { members, junctions: self.junctions };
+        let members = names.iter().map(|name| (*name).clone()).collect();
+        Ok(NamedNetwork { network, members, junctions: self.places })
     }
 }
 
@@ -267,7 +333,19 @@ mod tests {
             panic!("a problem");
         };
         open.problem.objective.quadratic.push((0, 0, real(-1.0)));
-        let refused = Network::from_diagram(&saddle).err();
-        assert!(matches!(refused, Some(NotSolvable::Problem { name, .. }) if name == label("b")));
+        let refused = Network::from_diagram(&saddle).expect_err("it is not convex");
+        assert!(matches!(&refused, NotSolvable::Problem { name, .. } if *name == label("b")));
+        assert_eq!(refused_problems(&saddle), std::slice::from_ref(&refused));
+        let told = refused.to_string();
+        assert!(told.contains("eigenvalue -1,") && told.contains("which it calls `x`"), "{told}");
+    }
+
+    #[test]
+    fn members_and_junctions_keep_their_names() {
+        let two = diagram(DiagramJunction::consensus(1), &[("a", &[X]), ("b", &[Y])]);
+        let named = NamedNetwork::of(&two).expect("it can be solved");
+        assert_eq!(named.members, [label("a"), label("b")]);
+        assert_eq!(named.junctions, [(label("j"), 0)]);
+        assert_eq!(named.network.junctions.len(), 1);
     }
 }

@@ -46,7 +46,7 @@ mod orthogonal;
 mod reduction;
 mod working_set;
 
-pub use compile::NotSolvable;
+pub use compile::{NamedNetwork, NotSolvable, refused_problems};
 pub use derived::{Bound, MissingBound};
 pub use infeasible::Infeasibility;
 pub use network::{Junction, Member, Network, Share};

@@ -3,6 +3,7 @@
 use super::fault::Fault;
 use super::label::Label;
 use super::{Diagram, DiagramJunction, Inside, OpenPort, OpenProblem};
+use crate::AssetId;
 use crate::contract::{Edge, FleetContract};
 use crate::problem::LocalProblem;
 use std::collections::BTreeMap;
@@ -21,7 +22,7 @@ impl Diagram {
             let mut ports = BTreeMap::new();
             for port in &problem.ports {
                 let forms = port.flow.iter().map(|flow| OpenPort::of_variables(flow.as_slice()).forms.concat());
-                ports.insert(port_name(&port.edge, problem), OpenPort { forms: forms.collect() });
+                ports.insert(port_name(&port.edge, &problem.asset), OpenPort { forms: forms.collect() });
             }
             diagram.add_box(name, Inside::Problem(Box::new(OpenProblem::new(problem.clone(), ports))))?;
         }
@@ -37,7 +38,7 @@ impl Diagram {
             diagram.add_junction(name.clone(), DiagramJunction::consensus(width))?;
             for (problem, _) in &ends {
                 let of = Label::of_words([problem.asset.as_str()]);
-                diagram.wire(&of, port_name(&edge, problem), name.clone())?;
+                diagram.wire(&of, port_name(&edge, &problem.asset), name.clone())?;
             }
             if ends.len() == 1 {
                 diagram.expose(name.clone(), name)?;
@@ -45,6 +46,11 @@ impl Diagram {
         }
         diagram.sound()?;
         Ok(diagram)
+    }
+
+    /// The box and the port of `asset` by which it is wired to `edge` in [`Diagram::of_plan`].
+    pub fn wire_of_plan(asset: &AssetId, edge: &Edge) -> (Label, Label) {
+        (Label::of_words([asset.as_str()]), port_name(edge, asset))
     }
 }
 
@@ -54,8 +60,8 @@ fn edge_name(edge: &Edge) -> Label {
 }
 
 /// `bus.rover_1`: the junction and who is at the other end. An edge that is not the asset's own goes by its full name.
-fn port_name(edge: &Edge, problem: &LocalProblem) -> Label {
-    match edge.other_end(&problem.asset) {
+fn port_name(edge: &Edge, asset: &AssetId) -> Label {
+    match edge.other_end(asset) {
         Some(other) => Label::of_words([edge.junction.as_str(), other.as_str()]),
         None => edge_name(edge),
     }
