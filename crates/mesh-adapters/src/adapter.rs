@@ -81,6 +81,15 @@ impl Adapter {
         CommandSchedule { window, setpoints: vec![self.settings.idle(); usize::from(window.steps)] }
     }
 
+    /// `problem` without the slacks: its plans are those that meet every constraint, and there may be none.
+    pub fn without_slacks(problem: &LocalProblem) -> LocalProblem {
+        let mut strict = problem.clone();
+        for slack in strict.variables.iter_mut().filter(|variable| Self::is_slack(variable)) {
+            slack.upper = slack.lower;
+        }
+        strict
+    }
+
     /// The constraint of `problem` that `values` meets only with the help of a slack, and by how much; the largest one.
     pub fn shortfall(problem: &LocalProblem, values: &[f64]) -> Option<Shortfall> {
         let mut worst: Option<Shortfall> = None;

@@ -32,6 +32,8 @@ pub struct PlannedWindow {
     pub plan: CentralPlan,
     /// What an asset could not meet, if anything.
     pub shortfalls: Vec<(AssetId, Shortfall)>,
+    /// The problems of all assets if one of them could not meet a constraint.
+    pub unmet: Vec<LocalProblem>,
 }
 
 /// Why a mission could not be flown.
@@ -75,7 +77,8 @@ pub fn fly(scenario: &Scenario, seed: u64) -> Result<CentralReport, FlightError>
             let shortfall = Adapter::shortfall(problem, values);
             shortfalls.extend(shortfall.map(|shortfall| (adapter.asset().clone(), shortfall)));
         }
-        plans.push(PlannedWindow { made, window, plan, shortfalls });
+        let unmet = if shortfalls.is_empty() { Vec::new() } else { problems };
+        plans.push(PlannedWindow { made, window, plan, shortfalls, unmet });
     }
     world.advance(MissionTime::from_s(u64::from(timing.duration_s)));
     let score = world.score();

@@ -123,9 +123,26 @@ pub enum Fault {
     /// A run folder exists already.
     #[error("the folder exists and is not empty; nothing in it was touched")]
     NotEmpty,
+    /// No plan was certified, or not the one that was asked for.
+    #[error("no certificate of {} in any log", PlanNumber(*plan))]
+    NoCertificate {
+        /// Number of the plan; none if any would have done.
+        plan: Option<u64>,
+    },
+    /// A member took no part in a planning.
+    #[error("{asset} negotiated no plan {plan}")]
+    NotNegotiated {
+        /// Who did not.
+        asset: AssetId,
+        /// Number of the plan.
+        plan: u64,
+    },
     /// A member was started for a mission that has its report already.
     #[error("this mission is over; nothing in its folder was touched")]
     MissionOver,
+    /// A file that is not written over, because it may hold what is private to somebody.
+    #[error("there is such a file already, and it was left as it is")]
+    Exists,
     /// A folder with other things in it was given as fleet folder.
     #[error("the folder has no fleet.toml, yet holds {found:?}")]
     NotAFleet {
@@ -334,6 +351,7 @@ impl Fault {
                 "renew the certificates on the machine that made this fleet, and copy ca/ca.pem and tls/ from there".to_owned()
             }
             Self::Missing { .. } => "name the folder that `cosmosmesh run` wrote".to_owned(),
+            Self::NoCertificate { .. } | Self::NotNegotiated { .. } => "plan.json in the run's folder lists the plans that were agreed".to_owned(),
             Self::MissionOver => BEGIN_ANOTHER.to_owned(),
             Self::NotAMember { .. } => "name one of the assets in fleet.toml".to_owned(),
             Self::NotYetValid { .. } => "set the clock of this machine, or let a run renew it: `cosmosmesh run` does so".to_owned(),
@@ -342,6 +360,7 @@ impl Fault {
                  two files under tls/ from there"
                     .to_owned()
             }
+            Self::Exists => "name another file with --out, or remove this one".to_owned(),
             Self::NotEmpty => "name a new folder with --out, or leave --out away".to_owned(),
             Self::NotAFleet { .. } => "name an empty or a new folder with --fleet".to_owned(),
             Self::OtherFleet { found, .. } => {
@@ -368,6 +387,9 @@ impl Fault {
                                                              `cosmosmesh audit verify` checks the logs without it if \
                                                              you move it away"
                 .to_owned(),
+            Self::Malformed { expected: "a proof" | "a problem in canonical bytes", .. } => {
+                "it was damaged on its way, or is something else: copy or export it again".to_owned()
+            }
             Self::Malformed { .. } => "restore it from a copy, or move the folder away".to_owned(),
         })
     }
@@ -378,6 +400,18 @@ const BEGIN_ANOTHER: &str = "begin a new one with `cosmosmesh run`, and name thi
 pub(crate) const MISSING_REPORT: &str = "report of this run";
 /// What is missing when a fleet has no mission.
 pub(crate) const MISSING_MISSION: &str = "mission of this fleet";
+
+/// A plan, as it is called.
+struct PlanNumber(Option<u64>);
+
+impl fmt::Display for PlanNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(number) => write!(f, "plan {number}"),
+            None => f.write_str("any plan"),
+        }
+    }
+}
 
 /// A time as people read it.
 struct Utc<'a>(&'a OffsetDateTime);

@@ -18,7 +18,7 @@ use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, KeypairBytes};
 use file::FILE_NAME;
 use mesh_identity::SecretKey;
 use mesh_model::{AssetId, FleetId};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -56,6 +56,13 @@ impl FleetFolder {
         let folder = Self { path: path.to_owned(), file, keys };
         folder.identity(asset, SystemTime::now())?;
         Ok(folder)
+    }
+
+    /// Opens the folder at `path` for the keys of those of `assets` that are members, to sign with and nothing else.
+    pub fn open_to_sign(path: &Path, assets: &BTreeSet<AssetId>) -> Result<Self, NodeError> {
+        let file = FleetFile::read(path)?;
+        let keys = read_keys(path, &file, assets.iter().filter(|asset| file.members.contains_key(*asset)))?;
+        Ok(Self { path: path.to_owned(), file, keys })
     }
 
     /// Issues certificates to those whose own are missing, not valid at `now` or about to end, in a fleet whose members are

@@ -1,5 +1,7 @@
 //! A proof as text: JSON, the signed bytes as hexadecimal digits.
 
+use super::hexadecimal::{bytes, hex};
+use super::refutation::{KIND as NO_PLAN, Refutation, VERSION as NO_PLAN_VERSION};
 use super::{Proof, malformed};
 use crate::durable;
 use crate::error::NodeError;
@@ -7,7 +9,6 @@ use mesh_identity::PublicKey;
 use mesh_model::{AssetId, Canonical, FleetContract, MissionId, SignedEnvelope};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::path::Path;
 
 #[derive(Serialize, Deserialize)]
@@ -22,13 +23,50 @@ struct File {
     parts: BTreeMap<String, String>,
 }
 
-impl Proof {
+/// What every such file begins with, whatever else is in it.
+#[derive(Deserialize)]
+struct Heading {
+    version: u32,
+    /// Proofs of plans do not name their kind.
+    kind: Option<String>,
+}
+
+/// A proof in a file.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AnyProof {
+    /// That a plan is feasible, and how good it is.
+    Plan(Box<Proof>),
+    /// That there is no plan.
+    NoPlan(Box<Refutation>),
+}
+
+impl AnyProof {
     /// Reads the proof in the file at `path`.
     pub fn read(path: &Path) -> Result<Self, NodeError> {
         let text = durable::read_text(path)?;
         Self::parse(&text).map_err(|why| malformed(path, "a proof", &why))
     }
 
+    /// What the text says, or what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        // What another version holds is not for this program to judge.
+        let heading: Heading = serde_json::from_str(text).map_err(|why| why.to_string())?;
+        let known = match heading.kind.as_deref() {
+            None => VERSION,
+            Some(NO_PLAN) => NO_PLAN_VERSION,
+            Some(other) => return Err(format!("kind {other:?}, where only {NO_PLAN:?} is known")),
+        };
+        if heading.version != known {
+            return Err(format!("version {}, this program reads version {known}", heading.version));
+        }
+        match heading.kind {
+            None => Proof::parse(text).map(|proof| Self::Plan(Box::new(proof))),
+            Some(_) => Refutation::parse(text).map(|proof| Self::NoPlan(Box::new(proof))),
+        }
+    }
+}
+
+impl Proof {
     /// Puts it into the file at `path`.
     pub fn write(&self, path: &Path) -> Result<(), NodeError> {
         durable::replace_file(path, self.to_text().as_bytes())
@@ -50,12 +88,8 @@ impl Proof {
         text
     }
 
-    /// What the text says, or what is wrong with it.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, String> {
         let file: File = serde_json::from_str(text).map_err(|why| why.to_string())?;
-        if file.version != VERSION {
-            return Err(format!("version {}, this program reads version {VERSION}", file.version));
-        }
         let contract: FleetContract = decode("contract", &file.contract)?;
         if contract.fleet.as_str() != file.fleet {
             return Err(format!("fleet {:?}, but its contract is that of {}", file.fleet, contract.fleet));
@@ -83,22 +117,6 @@ fn decode<T: Canonical>(what: &str, text: &str) -> Result<T, String> {
     T::decode(&bytes(what, text)?).map_err(|why| format!("{what}: {why}"))
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-fn bytes(what: &str, text: &str) -> Result<Vec<u8>, String> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
-    let pair = |pair: &[u8]| match pair {
-        [high, low] => Some(digit(*high)? << 4 | digit(*low)?),
-        _ => None,
-    };
-    text.as_bytes().chunks(2).map(pair).collect::<Option<_>>().ok_or_else(|| format!("{what}: not hexadecimal digits"))
-}
-
 const VERSION: u32 = 1;
 
 #[cfg(test)]
@@ -106,18 +124,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn digits_come_in_pairs() {
-        assert_eq!(bytes("x", &hex(&[0, 7, 255])), Ok(vec![0, 7, 255]));
-        for wrong in ["0", "0g", "é", "+1"] {
-            assert!(bytes("x", wrong).is_err(), "{wrong:?} was taken");
-        }
-    }
-
-    #[test]
     fn what_is_no_proof_is_refused_with_the_reason() {
         for (text, expect) in [
             ("", "EOF"),
             ("{}", "missing field"),
+            (r#"{"version":2,"more":3}"#, "version 2"),
+            (r#"{"version":2,"kind":"no plan"}"#, "version 2"),
+            (r#"{"version":1,"kind":"no plan"}"#, "missing field"),
+            (r#"{"version":1,"kind":"horoscope"}"#, "horoscope"),
             (
                 r#"{"version":9,"fleet":"","mission":"","contract":"","keys":{},"certificate":"","parts":{}}"#,
                 "version 9",
@@ -127,7 +141,7 @@ mod tests {
                 "contract",
             ),
         ] {
-            let why = Proof::parse(text).expect_err(text);
+            let why = AnyProof::parse(text).expect_err(text);
             assert!(why.contains(expect), "{why}");
         }
     }

@@ -6,10 +6,14 @@
 
 mod faults;
 mod file;
+mod hexadecimal;
 mod problem;
+mod refutation;
 
 pub(crate) use faults::{Named, certificate_faults};
-pub use problem::{Opened, open_problem, read_problem, write_problem};
+pub use file::AnyProof;
+pub use problem::{Opened, open_planning, open_problem, read_problem, write_problem};
+pub use refutation::{Refutation, Refuted, Stated};
 
 use crate::audit::{LOG_LENGTH_MAX, sound_part};
 use crate::durable;
@@ -96,9 +100,7 @@ impl Proof {
         let wanted = certificates.filter(|(certificate, _)| plan.is_none_or(|plan| certificate.epoch.plan == plan));
         let newest = wanted.max_by(|(a, _), (b, _)| a.epoch.cmp(&b.epoch));
         let Some((certificate, entry)) = newest else {
-            let why = plan.map_or_else(|| "of any plan".to_owned(), |plan| format!("of plan {plan}"));
-            let fault = Fault::Malformed { expected: "a run with such a plan", why: format!("no certificate {why}") };
-            return Err(NodeError::unfit(&run.logs(), fault));
+            return Err(NodeError::unfit(&run.logs(), Fault::NoCertificate { plan }));
         };
         let mut parts = BTreeMap::new();
         for (member, sequence, _) in &certificate.deltas {

@@ -17,7 +17,7 @@ use crate::recording::{Restart, Tear, Totals};
 use crate::replay::{Difference, damage};
 use mesh_adapters::{CommandSchedule, Telemetry};
 use mesh_asset::{Asset, AssetState, Event, Input};
-use mesh_model::{AssetId, Hash, MissionTime, SignedEnvelope};
+use mesh_model::{AssetId, Epoch, Hash, LocalProblem, MissionTime, Payload, SignedEnvelope};
 use mesh_sim::journal::{Certified, Traffic};
 use std::collections::{BTreeMap, BTreeSet};
 use track::Track;
@@ -108,7 +108,7 @@ pub(crate) fn retrace(
     Ok(Ok(Retraced { restarts, tear, is_finished, ..retraced }))
 }
 
-/// The problem that an asset negotiated last for plan number `plan`, by executing it again up to there; none if it did not.
+/// What an asset negotiated last for plan number `plan`, by executing it again up to there; none if it did not.
 pub(crate) fn negotiated(
     id: &AssetId,
     opened: Opened,
@@ -121,12 +121,13 @@ pub(crate) fn negotiated(
         Err(misuse) => return Ok(Err(Difference::of_asset(id, "settings", misuse.to_string()))),
     };
     let mut track = Track::new(id, asset, start, end);
-    let mut found: Option<proof::Opened> = None;
+    track.listen_to(plan);
+    let mut found: Option<(Epoch, LocalProblem)> = None;
     let Some(mut reader) = reader else { return Ok(Ok(None)) };
     loop {
         let input = match damage(id, reader.next_input())? {
             Ok(Some(input)) => input,
-            Ok(None) => return Ok(Ok(found)),
+            Ok(None) => break,
             Err(damaged) => return Ok(Err(damaged)),
         };
         if let Err(parted) = track.take(&input, &key) {
@@ -134,12 +135,20 @@ pub(crate) fn negotiated(
         }
         let Some((epoch, problem)) = track.negotiated() else { continue };
         if epoch.plan > plan {
-            return Ok(Ok(found));
+            break;
         }
-        if epoch.plan == plan && found.as_ref().is_none_or(|found| found.epoch != epoch.number) {
-            found = Some(proof::Opened { epoch: epoch.number, problem: problem.clone() });
+        if epoch.plan == plan && found.as_ref().is_none_or(|(found, _)| found != epoch) {
+            found = Some((epoch.clone(), problem.clone()));
         }
     }
+    let Some((epoch, problem)) = found else { return Ok(Ok(None)) };
+    let said = track.into_said().into_iter().filter(|(_, payload)| match payload {
+        Payload::Shared(shared) => shared.epoch == epoch,
+        Payload::Dual(dual) => dual.epoch == epoch,
+        _ => false,
+    });
+    let said = said.collect();
+    Ok(Ok(Some(proof::Opened { epoch, problem, said })))
 }
 
 impl Retraced {

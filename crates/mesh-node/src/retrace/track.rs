@@ -6,7 +6,7 @@ use crate::replay::Difference;
 use mesh_adapters::{CommandSchedule, Telemetry};
 use mesh_asset::{Asset, Event, Input, Output};
 use mesh_identity::PublicKey;
-use mesh_model::{AssetId, Canonical, Epoch, Hash, LocalProblem, MissionTime, SignedEnvelope};
+use mesh_model::{AssetId, Canonical, Epoch, Hash, LocalProblem, MissionTime, Payload, PayloadKind, SignedEnvelope};
 use mesh_sim::journal::Traffic;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,6 +35,9 @@ pub(super) struct Track<'a> {
     times: BTreeSet<MissionTime>,
     is_closed: bool,
     parted: Option<Box<Difference>>,
+    /// The plan of which is kept what the asset says to its neighbours.
+    listened_to: Option<u64>,
+    said: Vec<(MissionTime, Payload)>,
 }
 
 impl<'a> Track<'a> {
@@ -59,9 +62,21 @@ impl<'a> Track<'a> {
             times: BTreeSet::new(),
             is_closed: false,
             parted: None,
+            listened_to: None,
+            said: Vec::new(),
         };
         track.drain(start);
         track
+    }
+
+    /// From here on what the asset says over its edges for plan number `plan` is kept.
+    pub(super) fn listen_to(&mut self, plan: u64) {
+        self.listened_to = Some(plan);
+    }
+
+    /// What was kept of what the asset said, in the order in which it did.
+    pub(super) fn into_said(self) -> Vec<(MissionTime, Payload)> {
+        self.said
     }
 
     /// The problem of the negotiation under way.
@@ -150,6 +165,8 @@ impl<'a> Track<'a> {
                         self.traffic.dropped += 1;
                     }
                     self.sent.insert((to, Hash::of(&bytes)));
+                    let said = self.listened_to.and_then(|plan| said_over_an_edge(&bytes, plan));
+                    self.said.extend(said.map(|payload| (now, payload)));
                 }
                 Output::Command(schedule) => self.commands.push((now, schedule)),
                 Output::Event(event) => self.events.push((now, event)),
@@ -180,4 +197,20 @@ impl<'a> Track<'a> {
             parted: self.parted,
         }
     }
+}
+
+/// What a message says over an edge, if it does and is about plan number `plan`.
+fn said_over_an_edge(bytes: &[u8], plan: u64) -> Option<Payload> {
+    let message = SignedEnvelope::decode(bytes).ok()?;
+    let kind = message.peek().ok()?.kind;
+    if !matches!(kind, PayloadKind::Shared | PayloadKind::Dual) {
+        return None;
+    }
+    let payload = Payload::decode(&message.payload).ok()?;
+    let epoch = match &payload {
+        Payload::Shared(shared) => &shared.epoch,
+        Payload::Dual(dual) => &dual.epoch,
+        _ => return None,
+    };
+    (epoch.plan == plan).then_some(payload)
 }
