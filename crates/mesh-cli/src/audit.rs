@@ -1,10 +1,10 @@
 //! `audit verify`: checks what a fleet has signed.
 
 use crate::failure::{Failure, Verdict};
+use crate::flown_run::{FleetChoice, FlownRun};
 use crate::output;
-use crate::scenario_file::ScenarioFile;
 use mesh_node::audit::Claim;
-use mesh_node::{FleetFile, Report, RunFolder, audit, fleet_folder};
+use mesh_node::{FleetFile, Report, RunFolder, audit};
 use std::path::PathBuf;
 
 /// Checks what a fleet has signed.
@@ -19,9 +19,8 @@ pub enum Command {
 pub struct Arguments {
     /// The run folder.
     run: PathBuf,
-    /// The fleet folder; only its fleet.toml is read. Without it: the scenario's below $COSMOSMESH_HOME/fleets.
-    #[arg(long, value_name = "DIR")]
-    fleet: Option<PathBuf>,
+    #[command(flatten)]
+    fleet: FleetChoice,
     /// Prints the findings as JSON, and nothing else.
     #[arg(long)]
     json: bool,
@@ -30,13 +29,10 @@ pub struct Arguments {
 /// Runs the command.
 pub fn run(arguments: &Arguments) -> Result<Verdict, Failure> {
     let run = RunFolder::open(&arguments.run)?;
-    let fleet_path = match &arguments.fleet {
-        Some(path) => path.clone(),
-        None => {
-            // Which fleet it was is written in the run's own scenario.
-            let (scenario, _) = ScenarioFile::read(&run.scenario())?.into_scenario()?;
-            fleet_folder::location(None, &scenario.name)?
-        }
+    let fleet_path = match arguments.fleet.named() {
+        Some(path) => path.to_owned(),
+        // Which fleet it was is written in the run's own scenario.
+        None => arguments.fleet.location(&FlownRun::open(&arguments.run)?.scenario.name)?,
     };
     let fleet = FleetFile::read(&fleet_path)?;
     let report = if run.report().exists() { Some(Report::read(&run.report())?) } else { None };

@@ -1,12 +1,12 @@
 //! `certificate`: the proof of a plan as a file of its own, checked from messages alone.
 
 use crate::failure::{Failure, Verdict};
-use crate::output;
-use crate::scenario_file::ScenarioFile;
+use crate::flown_run::{FleetChoice, FlownRun};
 use crate::table::Table;
+use crate::{ir, no_plan, output};
 use mesh_model::AssetId;
-use mesh_node::proof::{self, Checked, Proof};
-use mesh_node::{FleetFile, NodeError, Report, RunFolder, fleet_folder};
+use mesh_node::proof::{self, AnyProof, Checked, Proof, Refuted};
+use mesh_node::{FleetFile, NodeError};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -29,9 +29,8 @@ pub struct Export {
     /// Number of the plan. Without it: the newest one.
     #[arg(long, value_name = "N")]
     plan: Option<u64>,
-    /// The fleet folder; only its fleet.toml is read. Without it: the scenario's below $COSMOSMESH_HOME/fleets.
-    #[arg(long, value_name = "DIR")]
-    fleet: Option<PathBuf>,
+    #[command(flatten)]
+    fleet: FleetChoice,
     /// The file to write.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -48,7 +47,8 @@ pub struct Verify {
     /// The fleet folder whose public keys must be those of the proof. Without it the proof's own are taken.
     #[arg(long, value_name = "DIR")]
     fleet: Option<PathBuf>,
-    /// A member's problem, from which its numbers are recomputed; may be given several times.
+    /// A member's problem, from which its numbers are recomputed; may be given several times. For a proof that there is no
+    /// plan: the document with the problems (`ir export`).
     #[arg(long, value_name = "PROBLEM")]
     open: Vec<PathBuf>,
     /// Prints the outcome as JSON, and nothing else.
@@ -92,13 +92,9 @@ pub fn run(command: &Command) -> Result<Verdict, Failure> {
 }
 
 fn export(arguments: &Export) -> Result<Verdict, Failure> {
-    let run = RunFolder::open(&arguments.run)?;
-    let (scenario, _) = ScenarioFile::read(&run.scenario())?.into_scenario()?;
-    let fleet = match &arguments.fleet {
-        Some(path) => path.clone(),
-        None => fleet_folder::location(None, &scenario.name)?,
-    };
-    let proof = Proof::of_run(&run, scenario.contract(), &FleetFile::read(&fleet)?, arguments.plan)?;
+    let run = FlownRun::open(&arguments.run)?;
+    let (_, fleet) = run.fleet(&arguments.fleet)?;
+    let proof = Proof::of_run(&run.folder, run.scenario.contract(), &fleet, arguments.plan)?;
     proof.write(&arguments.out)?;
     let written = Written { file: &arguments.out, hash: proof.hash() };
     if arguments.json {
@@ -113,17 +109,44 @@ fn export(arguments: &Export) -> Result<Verdict, Failure> {
 }
 
 fn verify(arguments: &Verify) -> Result<Verdict, Failure> {
-    let proof = Proof::read(&arguments.file)?;
     let fleet = arguments.fleet.as_deref().map(FleetFile::read).transpose()?;
-    let problems =
-        arguments.open.iter().map(|path| proof::read_problem(path)).collect::<Result<Vec<_>, NodeError>>()?;
-    let checked = proof.check(fleet.as_ref(), &problems);
-    if arguments.json {
-        output::json(&checked);
-    } else {
-        show(&checked, fleet.is_some());
+    match AnyProof::read(&arguments.file)? {
+        AnyProof::Plan(proof) => {
+            let problems = arguments.open.iter().map(|path| proof::read_problem(path));
+            let checked = proof.check(fleet.as_ref(), &problems.collect::<Result<Vec<_>, NodeError>>()?);
+            if arguments.json {
+                output::json(&checked);
+            } else {
+                show(&checked, fleet.is_some());
+            }
+            Ok(Verdict::good_if(checked.verified))
+        }
+        AnyProof::NoPlan(refutation) => {
+            if let [_, more, ..] = arguments.open.as_slice() {
+                let why = "the problems of a proof that there is no plan are those of one document";
+                return Err(Failure::Misplaced { option: "a second --open", path: more.clone(), why });
+            }
+            let document = arguments.open.first().map(|path| ir::read_sound(path)).transpose()?;
+            let refuted = refutation.check(fleet.as_ref(), document.as_ref().map(|document| &document.diagram));
+            if arguments.json {
+                output::json(&refuted);
+            } else {
+                show_refuted(&refuted, fleet.is_some());
+            }
+            Ok(Verdict::good_if(refuted.verified))
+        }
     }
-    Ok(Verdict::good_if(checked.verified))
+}
+
+fn show_refuted(refuted: &Refuted, are_keys_known: bool) {
+    refuted.findings.iter().for_each(|finding| output::line(finding));
+    output::line("no plan:");
+    no_plan::show(refuted);
+    if !are_keys_known && refuted.members.iter().any(|member| member.signed) {
+        output::note(KEYS_UNKNOWN);
+    }
+    let verdict = if refuted.verified { "verified" } else { "NOT verified" };
+    output::line(&format!("{verdict}: {}", refuted.hash));
 }
 
 fn show(checked: &Checked, are_keys_known: bool) {
@@ -145,17 +168,16 @@ fn show(checked: &Checked, are_keys_known: bool) {
         output::line(table.to_text().trim_end());
     }
     if !are_keys_known {
-        output::note("the keys are those that the file brings along; hold them against the fleet's with --fleet");
+        output::note(KEYS_UNKNOWN);
     }
     let verdict = if checked.verified { "verified" } else { "NOT verified" };
     output::line(&format!("{verdict}: {}", checked.hash));
 }
 
 fn open(arguments: &Open) -> Result<Verdict, Failure> {
-    let run = RunFolder::open(&arguments.run)?;
-    let (scenario, _) = ScenarioFile::read(&run.scenario())?.into_scenario()?;
-    let seed = Report::read(&run.report())?.seed;
-    let opened = proof::open_problem(&run, &scenario, seed, &arguments.asset, arguments.plan)?;
+    let run = FlownRun::open(&arguments.run)?;
+    let seed = run.seed()?;
+    let opened = proof::open_problem(&run.folder, &run.scenario, seed, &arguments.asset, arguments.plan)?;
     proof::write_problem(&arguments.out, &opened.problem)?;
     let hash = mesh_model::Canonical::hash(&opened.problem);
     if arguments.json {
@@ -167,7 +189,7 @@ fn open(arguments: &Open) -> Result<Verdict, Failure> {
             arguments.out.display(),
             arguments.asset,
             arguments.plan,
-            opened.epoch
+            opened.epoch.number
         ));
     }
     Ok(Verdict::Good)
@@ -176,3 +198,5 @@ fn open(arguments: &Open) -> Result<Verdict, Failure> {
 fn asset(text: &str) -> Result<AssetId, String> {
     AssetId::new(text).map_err(|why| why.to_string())
 }
+
+const KEYS_UNKNOWN: &str = "the keys are those that the file brings along; hold them against the fleet's with --fleet";

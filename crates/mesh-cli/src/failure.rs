@@ -10,7 +10,6 @@ use mesh_sim::scenario::{Diagnostic, Severity};
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
 use std::fmt;
 use std::io::IsTerminal;
-#[cfg(feature = "bench")]
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -69,6 +68,30 @@ pub enum Failure {
     /// The problems of a plan make no diagram.
     #[error("the problems of the plan do not fit together: {0}")]
     Diagram(String),
+    /// An option that means nothing for what it is given with.
+    #[error("{option} cannot be given with {}: {why}", path.display())]
+    Misplaced {
+        /// The option.
+        option: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// Why not.
+        why: &'static str,
+    },
+    /// What should be a document is none; it has been said why.
+    #[error("{} is not a document that can be used", path.display())]
+    NotADocument {
+        /// Where it is.
+        path: PathBuf,
+    },
+    /// Nobody negotiated such a plan.
+    #[error("nobody in {} negotiated a plan {plan}", run.display())]
+    NoSuchPlan {
+        /// Its number.
+        plan: u64,
+        /// The run.
+        run: PathBuf,
+    },
     /// A suite of the bench could not be run.
     #[error(transparent)]
     #[cfg(feature = "bench")]
@@ -99,6 +122,9 @@ impl Failure {
             Self::Node(why) | Self::Flight(FlightError::Node(why)) => why.hint(),
             Self::Scenario(_) | Self::Flight(FlightError::Misuse(_)) | Self::Signals(_) | Self::Central(_) => None,
             Self::Logging(_) | Self::Diagram(_) => None,
+            Self::NotADocument { .. } => Some("`cosmosmesh ir export` writes such documents".to_owned()),
+            Self::Misplaced { .. } => Some("leave it out".to_owned()),
+            Self::NoSuchPlan { .. } => Some("plan.json in the run's folder lists those that were agreed".to_owned()),
             #[cfg(feature = "bench")]
             Self::Suite(why) => why.hint(),
             #[cfg(feature = "bench")]

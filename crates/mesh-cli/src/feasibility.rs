@@ -1,13 +1,48 @@
 //! Whether a scenario can be flown at all: a central planner that knows everything, with no disturbance and unbroken
-//! links, must meet every constraint without falling short. What it cannot do, no fleet can.
+//! links, must meet every constraint without falling short. What it cannot do, no fleet can; and where prices prove that
+//! nobody could, the proof is brought along.
 
 use crate::failure::Failure;
-use mesh_sim::Scenario;
-use mesh_sim::scenario::Diagnostic;
+use mesh_adapters::Adapter;
+use mesh_model::diagram::DiagramBox;
+use mesh_model::{Diagram, LocalProblem, MissionTime};
+use mesh_node::proof::Refutation;
+use mesh_sim::scenario::{self, Diagnostic};
+use mesh_sim::{Scenario, first_plan};
+
+/// A planning of a scenario in which not every constraint can be met.
+#[derive(Debug)]
+pub struct NoPlan {
+    /// What the plan would cover begins here.
+    pub from: MissionTime,
+    /// The problems as they meet, without slacks: their plans are those that meet every constraint.
+    pub diagram: Diagram,
+    /// The proof that there are none, if one was found.
+    pub refutation: Option<Refutation>,
+}
+
+impl NoPlan {
+    fn of(scenario: &Scenario, problems: &[LocalProblem]) -> Option<Self> {
+        let strict: Vec<LocalProblem> = problems.iter().map(Adapter::without_slacks).collect();
+        let diagram = Diagram::of_plan(&scenario.contract(), &strict).ok()?;
+        // What the solver does not take has no proof either.
+        let refutation = Refutation::find(&diagram).ok().flatten();
+        Some(Self { from: strict.first()?.window.start, diagram, refutation })
+    }
+}
+
+/// The first planning of the scenario in `text`, which can be read but not be flown, if it can be proved to have no plan.
+pub fn no_first_plan(text: &str) -> Option<NoPlan> {
+    let scenario = scenario::parse(text).0?;
+    let first = first_plan(&scenario, scenario.seed).ok()?;
+    let problems = first.boxes.values().filter_map(DiagramBox::problem).map(|open| open.problem.clone());
+    let no_plan = NoPlan::of(&scenario, &problems.collect::<Vec<_>>())?;
+    no_plan.refutation.is_some().then_some(no_plan)
+}
 
 /// What the scenario in `text` asks for in vain: the first constraint that cannot be met, at the asset that has it.
 #[cfg(feature = "bench")]
-pub fn check(scenario: &Scenario, text: &str) -> Result<Option<Diagnostic>, Failure> {
+pub fn check(scenario: &Scenario, text: &str) -> Result<Option<(Diagnostic, Option<NoPlan>)>, Failure> {
     use mesh_sim::scenario::{Disturbances, Severity};
     let calm = Scenario { disturbances: Disturbances { solar: 0.0, load: 0.0, drive: 0.0 }, ..scenario.clone() };
     let spinner = crate::progress::Spinner::new("checking that the scenario can be flown");
@@ -16,7 +51,7 @@ pub fn check(scenario: &Scenario, text: &str) -> Result<Option<Diagnostic>, Fail
     for planned in flight?.plans {
         let Some((asset, shortfall)) = planned.shortfalls.into_iter().next() else { continue };
         let missing = format!("{:.3} {}", shortfall.amount, unit(&shortfall.slack));
-        return Ok(Some(Diagnostic {
+        let diagnostic = Diagnostic {
             severity: Severity::Error,
             message: format!(
                 "the scenario is infeasible: {asset} cannot meet `{}` in the plan from {} on, it is off by {}",
@@ -27,7 +62,8 @@ pub fn check(scenario: &Scenario, text: &str) -> Result<Option<Diagnostic>, Fail
             span: id_of(asset.as_str(), text),
             expected: "plans that meet every constraint, with calm weather and unbroken links".to_owned(),
             hint: Some(format!("give {asset} more (battery, solar, time) or ask less of it")),
-        }));
+        };
+        return Ok(Some((diagnostic, NoPlan::of(scenario, &planned.unmet))));
     }
     Ok(None)
 }
@@ -35,7 +71,7 @@ pub fn check(scenario: &Scenario, text: &str) -> Result<Option<Diagnostic>, Fail
 /// Without the referee nobody can tell beforehand.
 #[cfg(not(feature = "bench"))]
 #[expect(clippy::unnecessary_wraps, reason = "the same signature as with the referee")]
-pub fn check(_: &Scenario, _: &str) -> Result<Option<Diagnostic>, Failure> {
+pub fn check(_: &Scenario, _: &str) -> Result<Option<(Diagnostic, Option<NoPlan>)>, Failure> {
     Ok(None)
 }
 
@@ -81,9 +117,12 @@ mod tests {
                 settings.life_support_kw = 1.5 * settings.solar_kw_peak;
             }
         }
-        let Ok(Some(diagnostic)) = check(&scenario, LUNAR_BASE) else {
+        let Ok(Some((diagnostic, Some(no_plan)))) = check(&scenario, LUNAR_BASE) else {
             unreachable!("life support beyond what the array yields cannot be met");
         };
+        let refutation = no_plan.refutation.expect("what is off by kilowatts can be proved");
+        let refuted = refutation.check(None, Some(&no_plan.diagram));
+        assert!(refuted.verified, "{:?}", refuted.findings);
         assert!(diagnostic.message.contains("habitat cannot meet"), "{}", diagnostic.message);
         assert!(diagnostic.message.contains(" kW"), "{}", diagnostic.message);
         assert_eq!(&LUNAR_BASE[diagnostic.span.clone()], "\"habitat\"");

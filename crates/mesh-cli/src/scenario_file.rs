@@ -1,7 +1,8 @@
 //! A scenario file: read, parsed, and what is wrong with it shown.
 
 use crate::failure::{Failure, rendered_diagnostic};
-use crate::{feasibility, output};
+use crate::feasibility::{self, NoPlan};
+use crate::output;
 use mesh_node::durable;
 use mesh_sim::Scenario;
 use mesh_sim::scenario::{self, Diagnostic, Severity};
@@ -17,6 +18,8 @@ pub struct ScenarioFile {
     pub text: String,
     /// What was found, errors and warnings, in the order of the file.
     pub diagnostics: Vec<Diagnostic>,
+    /// The planning that is known to fail, once [`Self::check_feasible`] has found one.
+    pub no_plan: Option<NoPlan>,
     scenario: Option<Scenario>,
 }
 
@@ -41,7 +44,7 @@ impl ScenarioFile {
         } else {
             scenario::check(&text)
         };
-        Ok(Self { path: path.to_owned(), text, diagnostics, scenario })
+        Ok(Self { path: path.to_owned(), text, diagnostics, no_plan: None, scenario })
     }
 
     /// The scenario with the file that it came from; warnings are shown.
@@ -58,9 +61,13 @@ impl ScenarioFile {
     /// If it is a scenario, yet one that no fleet can fly, it counts as none from here on, with the reason among its
     /// diagnostics.
     pub fn check_feasible(&mut self) -> Result<(), Failure> {
-        let Some(scenario) = &self.scenario else { return Ok(()) };
-        if let Some(diagnostic) = feasibility::check(scenario, &self.text)? {
+        let Some(scenario) = &self.scenario else {
+            self.no_plan = feasibility::no_first_plan(&self.text);
+            return Ok(());
+        };
+        if let Some((diagnostic, no_plan)) = feasibility::check(scenario, &self.text)? {
             self.diagnostics.push(diagnostic);
+            self.no_plan = no_plan;
             self.scenario = None;
         }
         Ok(())
@@ -81,6 +88,15 @@ impl ScenarioFile {
         let name = self.path.display().to_string();
         for diagnostic in &self.diagnostics {
             output::note(rendered_diagnostic(&name, &self.text, diagnostic).trim_end());
+        }
+        if let Some(no_plan) = &self.no_plan
+            && let Some(refutation) = &no_plan.refutation
+        {
+            let from = no_plan.from;
+            output::note(format_args!(
+                "no plan from {from} on meets every constraint, which is proved by what each can do:"
+            ));
+            refutation.in_words().iter().for_each(|sentence| output::note(format_args!("  {sentence}")));
         }
         let errors = self.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
         if errors > 0 {

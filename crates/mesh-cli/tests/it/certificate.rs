@@ -1,54 +1,7 @@
 //! The proof of a plan as a file of its own.
 
-use super::{SCENARIO, program};
+use super::place::Place;
 use std::fs;
-use std::path::{Path, PathBuf};
-
-/// A folder with a run of three hours, its fleet, and the proof of its newest plan.
-struct Place(tempfile::TempDir);
-
-impl Place {
-    fn with_a_run() -> Self {
-        let place = Self(tempfile::tempdir().expect("a temporary folder"));
-        let text = fs::read_to_string(SCENARIO).expect("reads");
-        assert!(text.contains(DURATION), "the scenario says how long it lasts in another way");
-        fs::write(
-            place.path("short.toml"),
-            text.replacen(DURATION, "duration = \"3 h\"", 1)
-                .replace("blackout_min = \"4 h\"", "blackout_min = \"0 h\"")
-                .replace("blackout_overlap_min = \"1 h\"", "blackout_overlap_min = \"0 h\""),
-        )
-        .expect("writes");
-        let scenario = place.text("short.toml");
-        let (fleet, run) = (place.text("fleet"), place.text("run"));
-        // What the scenario asserts of a whole day need not hold.
-        let flown = place.said(&["run", &scenario, "--in-process", "--fleet", &fleet, "--out", &run, "--json"]);
-        assert!(matches!(flown.0, Some(0 | 1)), "{}", flown.1);
-        let exported =
-            place.said(&["certificate", "export", &run, "--fleet", &fleet, "--out", &place.text("proof.json")]);
-        assert_eq!(exported.0, Some(0), "{}", exported.1);
-        place
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn text(&self, name: &str) -> String {
-        self.path(name).to_string_lossy().into_owned()
-    }
-
-    /// Exit code, and all that was said.
-    fn said(&self, arguments: &[&str]) -> (Option<i32>, String) {
-        let output = program(arguments).output().expect("starts");
-        let text = [output.stdout, output.stderr].concat();
-        (output.status.code(), String::from_utf8_lossy(&text).into_owned())
-    }
-
-    fn verified(&self, proof: &Path, more: &[&str]) -> (Option<i32>, String) {
-        self.said(&[&["certificate", "verify", &proof.to_string_lossy()], more].concat())
-    }
-}
 
 #[test]
 fn a_plan_is_proved_by_a_file_alone_and_opened_by_whoever_holds_a_problem() {
@@ -94,4 +47,32 @@ fn whatever_is_changed_in_a_proof_is_found() {
     assert!(code == Some(2) && said.contains("not a proof"), "{said}");
 }
 
-const DURATION: &str = "duration = \"24 h\"";
+#[test]
+fn what_is_no_proof_of_this_fleet_is_told_apart() {
+    let place = Place::with_a_run();
+    let proof = fs::read_to_string(place.path("proof.json")).expect("reads");
+    let check = |text: &str, arguments: &[&str], code: i32, words: &str| {
+        place.put("changed.json", text);
+        let (found, said) = place.verified(&place.path("changed.json"), arguments);
+        assert!(found == Some(code) && said.contains(words), "{words}: {found:?} {said}");
+    };
+    check("", &[], 2, "not a proof");
+    check("[]", &[], 2, "not a proof");
+    check(&proof.replacen("\"version\": 1", "\"version\": 7", 1), &[], 2, "version 7, this program reads version 1");
+    check(&proof.replacen("\"version\": 1", "\"version\": 1, \"kind\": \"x\"", 1), &[], 2, "kind \"x\"");
+    check(&proof, &["--open", &place.text("short.toml")], 2, "not a problem in canonical bytes");
+    check(&proof, &["--fleet", &place.text("nowhere")], 2, "fleet.toml");
+
+    // Another fleet of the same name signs with other keys.
+    let (scenario, other, run) = (place.text("short.toml"), place.text("other"), place.text("other_run"));
+    let flown = place.said(&["run", &scenario, "--in-process", "--fleet", &other, "--out", &run, "--json"]);
+    assert!(matches!(flown.0, Some(0 | 1)), "{}", flown.1);
+    check(&proof, &["--fleet", &other], 1, "is not the key of habitat in the fleet");
+    let opened = place.text("rover.problem");
+    let open = ["certificate", "open", &run, "--asset", "rover", "--plan", "77", "--out", &opened];
+    let (code, said) = place.said(&open);
+    assert!(code == Some(2) && said.contains("rover negotiated no plan 77"), "{said}");
+    let exported = ["certificate", "export", &run, "--plan", "77", "--fleet", &other, "--out", &opened];
+    let (code, said) = place.said(&exported);
+    assert!(code == Some(2) && said.contains("no certificate of plan 77"), "{said}");
+}

@@ -1,6 +1,9 @@
 //! The program as it is started from a shell: exit codes and messages.
 
 mod certificate;
+mod ir;
+mod no_plan;
+mod place;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
