@@ -2,7 +2,8 @@
 //!
 //! Speed to a gap of 1e-7, payload to a gap of 1e-4. Ours is timed with all that comes with it: the local solvers' set-up,
 //! the messages' quantisation, the certificate. The referee is timed from its matrices to its solution. Both run on one
-//! thread, and what counts is its time on a processor, so that a busy machine slows down neither.
+//! thread, and what counts is its time on a processor, so that a busy machine slows down neither. Both are timed the same
+//! number of times, in turns, over stretches of about the same length, and the least time of each counts.
 
 pub mod case;
 
@@ -94,16 +95,22 @@ fn speed(
         let fleet = Fleet::new(agents, seed);
         let run = search(&fleet, 1e-7)?;
         evaluations.push(run.solved.evaluations);
+        let mut forms = central::FORMS.to_vec();
         let (mut fastest, mut central) = (f64::INFINITY, f64::INFINITY);
-        for _ in 0..OUR_REPEATS {
+        for _ in 0..REPEATS {
+            progress(&format!("exchange: {agents} agents, both in turns"))?;
             fastest = fastest.min(seconds(&fleet, 1e-7, RUNS_OF_AGENTS / agents)?);
-        }
-        for form in central::FORMS {
-            progress(&format!("exchange: the referee on {agents} agents, {}", form.name()))?;
-            let solution = central::solve(&fleet, form)?;
-            central = central.min(solution.seconds);
-            report.verdicts += 1;
-            report.verdicts_false += u64::from(!agrees(&run, solution.cost));
+            let mut times = Vec::new();
+            for form in &forms {
+                let solution = central::solve(&fleet, *form)?;
+                times.push((solution.seconds, *form));
+                central = central.min(solution.seconds);
+                report.verdicts += 1;
+                report.verdicts_false += u64::from(!agrees(&run, solution.cost));
+            }
+            // The slower form is out after its first time.
+            times.sort_by(|a, b| a.0.total_cmp(&b.0));
+            forms = times.first().map(|(_, form)| *form).into_iter().collect();
         }
         ours.push(fastest);
         referee.push(central);
@@ -126,9 +133,12 @@ fn speed(
     );
     let mean = f64::from(evaluations.iter().sum::<u32>()) / evaluations.len() as f64;
     report.notes.push(format!(
-        "N = {agents}: {mean:.1} price evaluations on average, speed by seed {:.1} to {:.1}.",
+        "N = {agents}: {mean:.1} price evaluations on average, speed by seed {:.1} to {:.1}; ours {:.2} ms, Clarabel \
+         {:.1} ms, the least of {REPEATS} times each, mean of {SPEED_SEEDS} seeds.",
         ratios[0],
-        ratios[ratios.len() - 1]
+        ratios[ratios.len() - 1],
+        1e3 * sum_ours / seeds,
+        1e3 * sum_referee / seeds
     ));
     Ok(())
 }
@@ -170,7 +180,7 @@ fn agrees(run: &Run, optimum: f64) -> bool {
 /// Fan-out of the trees.
 pub const FAN_OUT: usize = 16;
 const SPEED_SEEDS: u64 = 2;
-const OUR_REPEATS: usize = 4;
+const REPEATS: usize = 3;
 /// Agents of all runs that are timed as one.
 const RUNS_OF_AGENTS: usize = 30_000;
 const PAYLOAD_SEEDS: u64 = 5;

@@ -6,16 +6,17 @@
 //!
 //! With y = a x, w = a^2/p and g = c/a, the answer to the multiplier m of the sum is y_j = (m - g_j) w_j, cut at its
 //! bounds, and the sum of these is a rising, piecewise linear function of m. Newton's method on it, kept within a
-//! bracket, is exact after a few passes over the variables. Nothing is allocated.
+//! bracket, is exact after a few passes over the variables. Every pass leaves its answers behind, so the last one is the
+//! solution. With weights of one nothing is allocated.
 
-use crate::problem::QpProblem;
+use crate::problem::{QpProblem, QpRow};
 
 /// A problem of this shape, with the multiplier of its newest solution.
 #[derive(Debug, Clone)]
 pub struct Knapsack {
     terms: Terms,
-    /// 1/a, if not all of them are one.
-    inverse: Option<Vec<f64>>,
+    /// a and 1/a, if not all of them are one.
+    weights: Option<(Vec<f64>, Vec<f64>)>,
     variables: usize,
     /// Limits of the sum; infinite where there is none.
     low: f64,
@@ -29,7 +30,7 @@ pub struct Knapsack {
 /// room and no weight.
 #[derive(Debug, Clone)]
 enum Terms {
-    /// All variables alike, and no block with room left.
+    /// All variables alike, and no block with room left: one term for each of them.
     Alike([f64; 3]),
     /// Each as it is.
     Varied(Vec<Block>),
@@ -46,83 +47,108 @@ impl Knapsack {
             [row] => Some(row),
             _ => return None,
         };
-        let mut weights = vec![if row.is_some() { 0.0 } else { 1.0 }; variables];
-        row.iter().flat_map(|row| &row.terms).for_each(|(j, weight)| weights[*j] = *weight);
-        let mut terms = vec![[[0.0; LANES]; 3]; variables.div_ceil(LANES).max(1)];
-        let (mut least, mut most, mut size) = (0.0, 0.0, 0.0);
-        for (j, weight) in weights.iter().enumerate() {
-            let &[(column, curvature)] = problem.hessian_row(j) else { return None };
-            // A variable outside the sum would need a pass of its own.
-            if column != j || curvature <= 0.0 || *weight == 0.0 {
-                return None;
+        let is_one = |row: &QpRow| {
+            row.terms.len() == variables && row.terms.iter().enumerate().all(|(j, term)| *term == (j, 1.0))
+        };
+        let weights = match row {
+            Some(row) if !is_one(row) => {
+                let mut weights = vec![0.0; variables];
+                row.terms.iter().for_each(|(j, weight)| weights[*j] = *weight);
+                let inverse = weights.iter().map(|weight| 1.0 / weight).collect();
+                Some((weights, inverse))
             }
-            let (a, b) = (weight * problem.lower()[j], weight * problem.upper()[j]);
-            let response = weight * weight / curvature;
-            if !((1.0 / weight).is_finite() && response.is_finite() && response > 0.0) {
-                return None;
-            }
-            let (low, high) = (a.min(b), a.max(b));
-            for (slot, value) in terms[j / LANES].iter_mut().zip([response, low, high]) {
-                slot[j % LANES] = value;
-            }
+            _ => None,
+        };
+        let weight = |j: usize| weights.as_ref().map_or(1.0, |(weights, _)| weights[j]);
+        let first = (variables > 0).then(|| term_of(problem, 0, weight(0))).flatten();
+        let (mut alike, mut least, mut most, mut size) = (variables.is_multiple_of(LANES), 0.0, 0.0, 0.0);
+        for j in 0..variables {
+            let term = term_of(problem, j, weight(j))?;
+            let [_, low, high] = term;
+            alike &= first == Some(term);
             (least, most) = (least + low, most + high);
-            size += a.abs().max(b.abs());
+            size += low.abs().max(high.abs());
         }
         let (low, high) = row.map_or((f64::NEG_INFINITY, f64::INFINITY), |row| (row.lower, row.upper));
-        let room = least <= high && most >= low;
-        let terms = Terms::of(terms);
-        let inverse = weights.iter().any(|weight| *weight != 1.0);
-        let inverse = inverse.then(|| weights.iter().map(|weight| 1.0 / weight).collect());
-        room.then_some(Self { terms, inverse, variables, low, high, accuracy: ACCURACY * size, multiplier: 0.0 })
+        if least > high || most < low {
+            return None;
+        }
+        let terms = match first {
+            Some(term) if alike => Terms::Alike(term),
+            _ => {
+                let mut blocks = vec![[[0.0; LANES]; 3]; variables.div_ceil(LANES).max(1)];
+                for j in 0..variables {
+                    for (slot, value) in blocks[j / LANES].iter_mut().zip(term_of(problem, j, weight(j))?) {
+                        slot[j % LANES] = value;
+                    }
+                }
+                Terms::Varied(blocks)
+            }
+        };
+        Some(Self { terms, weights, variables, low, high, accuracy: ACCURACY * size, multiplier: 0.0 })
     }
 
-    /// Solves for the linear cost in `room`, writes the solution there, and returns the multiplier of the sum, positive
-    /// where its lower limit presses.
-    pub fn solve(&mut self, room: &mut [f64]) -> f64 {
-        self.divide(room);
-        let free = self.low < self.high;
-        let at_zero = if free { self.sum(0.0, room).0 } else { 0.0 };
-        self.multiplier = if free && at_zero >= self.low && at_zero <= self.high {
-            0.0
-        } else {
-            let target = if free && at_zero > self.high { self.high } else { self.low };
-            self.reach(target, room)
+    /// Solves for the linear cost `own + prices`, writes the solution to `x`, and returns the multiplier of the sum,
+    /// positive where its lower limit presses.
+    pub fn solve(&mut self, own: &[f64], prices: &[f64], x: &mut [f64]) -> f64 {
+        self.multiplier = match &self.weights {
+            None => self.search(own, prices, x),
+            Some((_, inverse)) => {
+                let multiplier = self.search(&weighed(own, prices, inverse), &vec![0.0; own.len()], x);
+                x.iter_mut().zip(inverse).for_each(|(value, inverse)| *value *= inverse);
+                multiplier
+            }
         };
-        self.replace_by_answers(self.multiplier, room);
-        self.divide(room);
         self.multiplier
     }
 
-    /// Writes the answer to a multiplier over the linear cost in `room`: the solution, where it is that of the solution.
-    pub(super) fn answer(&self, multiplier: f64, room: &mut [f64]) {
-        self.divide(room);
-        self.replace_by_answers(multiplier, room);
-        self.divide(room);
+    /// Writes the answer to a multiplier to `x`: the solution, where it is that of the solution.
+    pub(super) fn answer(&self, multiplier: f64, own: &[f64], prices: &[f64], x: &mut [f64]) {
+        match &self.weights {
+            None => drop(self.pass(multiplier, own, prices, x)),
+            Some((_, inverse)) => {
+                self.pass(multiplier, &weighed(own, prices, inverse), &vec![0.0; own.len()], x);
+                x.iter_mut().zip(inverse).for_each(|(value, inverse)| *value *= inverse);
+            }
+        }
     }
 
     /// Takes back what a division by the weights may have put out of the box.
     pub(super) fn keep_within(&self, problem: &QpProblem, x: &mut [f64]) {
-        if self.inverse.is_some() {
+        if self.weights.is_some() {
             for ((x, lower), upper) in x.iter_mut().zip(problem.lower()).zip(problem.upper()) {
                 *x = x.max(*lower).min(*upper);
             }
         }
     }
 
-    /// Costs c to g, and parts of the sum y to x.
-    fn divide(&self, values: &mut [f64]) {
-        if let Some(inverse) = &self.inverse {
-            values.iter_mut().zip(inverse).for_each(|(value, inverse)| *value *= inverse);
+    /// A variable's coefficient in the sum; one where there is no sum.
+    pub(super) fn weight(&self, variable: usize) -> f64 {
+        self.weights.as_ref().map_or(1.0, |(weights, _)| weights[variable])
+    }
+
+    /// The multiplier of the solution, which is left in `x`.
+    fn search(&self, own: &[f64], prices: &[f64], x: &mut [f64]) -> f64 {
+        let mut target = self.low;
+        if self.low < self.high {
+            let (sum, _) = self.pass(0.0, own, prices, x);
+            if sum >= self.low && sum <= self.high {
+                return 0.0;
+            }
+            if sum > self.high {
+                target = self.high;
+            }
         }
+        self.reach(target, own, prices, x)
     }
 
     /// The multiplier at which the sum is `target`, which lies between its extremes up to rounding.
-    fn reach(&self, target: f64, costs: &[f64]) -> f64 {
+    fn reach(&self, target: f64, own: &[f64], prices: &[f64], x: &mut [f64]) -> f64 {
         let (mut below, mut above) = (f64::NEG_INFINITY, f64::INFINITY);
         let mut multiplier = self.multiplier;
         let mut bracketed = false;
-        for pass in 0..PASSES_MAX {
-            let (sum, slope) = self.sum(multiplier, costs);
+        for pass in 1..=PASSES_MAX {
+            let (sum, slope) = self.pass(multiplier, own, prices, x);
             let missing = target - sum;
             if missing.abs() <= self.accuracy {
                 break;
@@ -133,17 +159,17 @@ impl Knapsack {
                 above = multiplier
             }
             let newton = multiplier + missing / slope;
-            let next = if slope > 0.0 && newton > below && newton < above && pass % 8 != 7 {
+            let next = if slope > 0.0 && newton > below && newton < above && pass % 8 != 0 {
                 newton
             } else {
                 if !bracketed {
                     bracketed = true;
-                    let (least, most) = self.breakpoints(costs);
+                    let (least, most) = self.breakpoints(own, prices);
                     (below, above) = (below.max(least), above.min(most));
                 }
                 0.5 * below + 0.5 * above
             };
-            if next == multiplier || !next.is_finite() {
+            if next == multiplier || !next.is_finite() || pass == PASSES_MAX {
                 break;
             }
             multiplier = next;
@@ -151,94 +177,83 @@ impl Knapsack {
         multiplier
     }
 
-    /// The sum of the answers to a multiplier, and by how much it rises with it.
-    fn sum(&self, multiplier: f64, costs: &[f64]) -> (f64, f64) {
+    /// Writes the answers to a multiplier to `x`; gives their sum, and by how much it rises with the multiplier.
+    fn pass(&self, multiplier: f64, own: &[f64], prices: &[f64], x: &mut [f64]) -> (f64, f64) {
         let (mut sum, mut slope) = ([0.0; LANES], [0.0; LANES]);
-        let (full, rest) = costs.as_chunks::<LANES>();
+        let (own_full, own_rest) = own.as_chunks::<LANES>();
+        let (prices_full, prices_rest) = prices.as_chunks::<LANES>();
+        let (x_full, x_rest) = x.as_chunks_mut::<LANES>();
+        let places = own_full.iter().zip(prices_full).zip(x_full);
         match &self.terms {
-            Terms::Alike(terms) => {
-                let terms = &terms.map(|term| [term; LANES]);
-                for costs in full {
-                    add_lanes(terms, multiplier, costs, &mut sum, &mut slope);
+            Terms::Alike(term) => {
+                let block = term.map(|value| [value; LANES]);
+                for ((own, prices), x) in places {
+                    answer_lanes(&block, multiplier, (own, prices), x, &mut sum, &mut slope);
                 }
             }
-            Terms::Varied(terms) => {
-                for (terms, costs) in terms.iter().zip(full) {
-                    add_lanes(terms, multiplier, costs, &mut sum, &mut slope);
+            Terms::Varied(blocks) => {
+                for (((own, prices), x), block) in places.zip(blocks) {
+                    answer_lanes(block, multiplier, (own, prices), x, &mut sum, &mut slope);
                 }
             }
         }
-        if !rest.is_empty() {
-            let mut costs = [0.0; LANES];
-            costs[..rest.len()].copy_from_slice(rest);
-            add_lanes(&self.terms.last(), multiplier, &costs, &mut sum, &mut slope);
+        if let (Terms::Varied(blocks), false) = (&self.terms, x_rest.is_empty()) {
+            let (mut own, mut prices, mut x) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
+            own[..own_rest.len()].copy_from_slice(own_rest);
+            prices[..prices_rest.len()].copy_from_slice(prices_rest);
+            answer_lanes(&blocks[blocks.len() - 1], multiplier, (&own, &prices), &mut x, &mut sum, &mut slope);
+            x_rest.copy_from_slice(&x[..x_rest.len()]);
         }
         ((sum[0] + sum[1]) + (sum[2] + sum[3]), (slope[0] + slope[1]) + (slope[2] + slope[3]))
     }
 
-    fn replace_by_answers(&self, multiplier: f64, room: &mut [f64]) {
-        let (full, rest) = room.as_chunks_mut::<LANES>();
-        for (block, costs) in full.iter_mut().enumerate() {
-            let [response, low, high] = self.terms.block(block);
-            for lane in 0..LANES {
-                costs[lane] = cut((multiplier - costs[lane]) * response[lane], low[lane], high[lane]);
-            }
-        }
-        let [response, low, high] = self.terms.last();
-        for (lane, cost) in rest.iter_mut().enumerate() {
-            *cost = cut((multiplier - *cost) * response[lane], low[lane], high[lane]);
-        }
-    }
-
     /// Multipliers beyond which the sum does not change.
-    fn breakpoints(&self, costs: &[f64]) -> (f64, f64) {
+    fn breakpoints(&self, own: &[f64], prices: &[f64]) -> (f64, f64) {
         let (mut least, mut most) = (f64::INFINITY, f64::NEG_INFINITY);
-        for (j, cost) in costs.iter().enumerate().take(self.variables) {
-            let last = j / LANES == self.variables / LANES;
-            let [response, low, high] = if last { self.terms.last() } else { self.terms.block(j / LANES) };
-            least = least.min(cost + low[j % LANES] / response[j % LANES]);
-            most = most.max(cost + high[j % LANES] / response[j % LANES]);
+        for (j, (own, price)) in own.iter().zip(prices).enumerate().take(self.variables) {
+            let [response, low, high] = match &self.terms {
+                Terms::Alike(term) => *term,
+                Terms::Varied(blocks) => blocks[j / LANES].map(|lanes| lanes[j % LANES]),
+            };
+            least = least.min(own + price + low / response);
+            most = most.max(own + price + high / response);
         }
         (least, most)
     }
 }
 
-impl Terms {
-    /// Blocks, of which there is one at least; all but the last are full.
-    fn of(blocks: Vec<Block>) -> Self {
-        let first = blocks[0];
-        let same = |lanes: &[f64; LANES]| lanes.iter().all(|value| *value == lanes[0]);
-        let alike = first.iter().all(same) && blocks.iter().all(|block| *block == first);
-        if alike { Self::Alike(first.map(|lanes| lanes[0])) } else { Self::Varied(blocks) }
+/// A variable's w and the bounds of its y, if it has a curvature of its own and a weight.
+fn term_of(problem: &QpProblem, j: usize, weight: f64) -> Option<[f64; 3]> {
+    let &[(column, curvature)] = problem.hessian_row(j) else { return None };
+    // A variable outside the sum would need a pass of its own.
+    if column != j || curvature <= 0.0 || weight == 0.0 {
+        return None;
     }
-
-    fn block(&self, place: usize) -> Block {
-        match self {
-            Self::Alike(terms) => terms.map(|term| [term; LANES]),
-            Self::Varied(blocks) => blocks[place],
-        }
-    }
-
-    fn last(&self) -> Block {
-        match self {
-            Self::Alike(_) => self.block(0),
-            Self::Varied(blocks) => self.block(blocks.len() - 1),
-        }
-    }
+    let (a, b) = (weight * problem.lower()[j], weight * problem.upper()[j]);
+    let response = weight * weight / curvature;
+    let usable = (1.0 / weight).is_finite() && response.is_finite() && response > 0.0;
+    usable.then_some([response, a.min(b), a.max(b)])
 }
 
-/// [`LANES`] variables at once, in sums of their own, so that no addition waits for the one before.
+/// Costs of parts of the sum.
+fn weighed(own: &[f64], prices: &[f64], inverse: &[f64]) -> Vec<f64> {
+    own.iter().zip(prices).zip(inverse).map(|((own, price), inverse)| (own + price) * inverse).collect()
+}
+
+/// The answers of [`LANES`] variables at once, in sums of their own, so that no addition waits for the one before.
 #[inline]
-fn add_lanes(
+fn answer_lanes(
     [response, low, high]: &Block,
     multiplier: f64,
-    costs: &[f64; LANES],
+    (own, prices): (&[f64; LANES], &[f64; LANES]),
+    x: &mut [f64; LANES],
     sum: &mut [f64; LANES],
     slope: &mut [f64; LANES],
 ) {
     for lane in 0..LANES {
-        let wish = (multiplier - costs[lane]) * response[lane];
+        let wish = (multiplier - (own[lane] + prices[lane])) * response[lane];
         let answer = cut(wish, low[lane], high[lane]);
+        x[lane] = answer;
         sum[lane] += answer;
         slope[lane] += if answer == wish { response[lane] } else { 0.0 };
     }
@@ -275,8 +290,10 @@ mod tests {
     }
 
     fn check(problem: &QpProblem, linear: &[f64], expected: &[f64]) {
-        let mut x = linear.to_vec();
-        Knapsack::of(problem).expect("the shape").solve(&mut x);
+        let mut x = vec![f64::NAN; linear.len()];
+        let prices = vec![0.25; linear.len()];
+        let own: Vec<f64> = linear.iter().map(|cost| cost - 0.25).collect();
+        Knapsack::of(problem).expect("the shape").solve(&own, &prices, &mut x);
         for (x, expected) in x.iter().zip(expected) {
             assert!((x - expected).abs() < 1e-12, "{x} {expected}");
         }

@@ -10,19 +10,20 @@
 //! Nothing here sends: [`Node::poll_output`] says to whom [`Node::prices`] or [`Node::sums`] are to go. A lost child's
 //! last sums stay in the total as a constant, which costs what they cost, so the bounds of the rest stay right.
 
-use super::message::{EVALUATIONS_MODULO, Prices, ShortBounds, Sums};
+use super::message::{BITS_MAX, BITS_MIN, EVALUATIONS_MODULO, Prices, ShortBounds, Sums};
 use super::responder::{Bounds, Responder};
-use super::{JUNCTIONS_MAX, PRICE_MAX, Settings};
+use super::{JUNCTIONS_MAX, Market, PRICE_MAX, Settings};
 use crate::interval::Interval;
 use crate::network::Member;
 use crate::problem::Malformed;
 use crate::qp::QpError;
-use std::collections::VecDeque;
 
 /// Most children of a node.
 pub const FAN_OUT_MAX: usize = 16;
 /// Largest absolute sum of a subtree.
 const SUM_MAX: f64 = 1e18;
+/// A node's own vectors: prices, total, what was told.
+const VECTORS: usize = 3;
 
 /// What a neighbour did wrong. The message is dropped, and nothing has changed.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
@@ -41,11 +42,13 @@ pub enum PeerError {
         /// The message's entries.
         found: usize,
     },
-    /// A scale that is no positive number.
-    #[error("the scale {bits:#06x} is no positive number")]
+    /// Steps beyond all measure, or of no number of bits that there is.
+    #[error("{bits} bits in steps of {scale} are no change")]
     Scale {
-        /// Its bits.
-        bits: u16,
+        /// One step.
+        scale: f64,
+        /// Bits of a level.
+        bits: u8,
     },
     /// A vector beyond its limits.
     #[error("entry {place} would be {value}, beyond {limit}")]
@@ -63,9 +66,9 @@ pub enum PeerError {
         /// The lower bound.
         lower: f64,
         /// The slack.
-        slack: f32,
+        slack: f64,
         /// The drift.
-        drift: f32,
+        drift: f64,
     },
     /// An answer without the bounds that were asked for.
     #[error("an answer without the bounds that were asked for")]
@@ -128,31 +131,43 @@ pub struct Node {
     root: bool,
     /// Evaluations opened so far.
     evaluation: u32,
-    /// Prices of that evaluation.
-    prices: Vec<f64>,
-    /// The own shares at them.
-    own: Vec<f64>,
+    vectors: Vectors,
     children: Vec<Child>,
-    /// Children that have not answered it.
+    /// Children that have not answered the evaluation under way.
     missing: usize,
     answered: bool,
-    /// Sums of the subtree as the parent knows them; of a root, as they are.
-    told: Vec<f64>,
     bounds: Bounds,
     down: Prices,
     up: Sums,
-    outputs: VecDeque<Output>,
+    pending: Pending,
+}
+
+/// All vectors of a node, in one piece of memory: a sweep over a large tree waits for little else.
+#[derive(Debug, Clone)]
+struct Vectors {
+    junctions: usize,
+    /// Prices under way; own shares at them, then the subtree's total; the total as the parent knows it, or as it is of a
+    /// root; what each child told of its own.
+    all: Vec<f64>,
 }
 
 #[derive(Debug, Clone)]
 struct Child {
-    sums: Vec<f64>,
     bounds: Bounds,
     answered: bool,
     lost: bool,
     /// Rounds at which it was first and last sent the prices under way.
     asked: u32,
     asked_last: u32,
+}
+
+/// What is to be done, a bit a child.
+#[derive(Debug, Clone, Copy, Default)]
+struct Pending {
+    lost: u16,
+    forward: u16,
+    answer: bool,
+    complete: bool,
 }
 
 impl Node {
@@ -167,50 +182,40 @@ impl Node {
         let limits = [
             ("the number of junctions", junctions, JUNCTIONS_MAX),
             ("the number of children", children, FAN_OUT_MAX),
-            ("the number of bits", settings.bits.into(), 16),
-            // Two bits are a sign and a step.
-            ("the number of bits below two,", 2_usize.saturating_sub(settings.bits.into()), 0),
+            ("the number of bits", settings.bits.max(settings.leaf_bits).into(), BITS_MAX.into()),
+            ("the number of bits below two,", BITS_MIN.saturating_sub(settings.bits.min(settings.leaf_bits)).into(), 0),
         ];
         if let Some((what, found, limit)) = limits.into_iter().find(|(_, found, limit)| found > limit) {
             return Err(NodeError::Misuse { what, found, limit });
         }
         check_shares(&member, junctions)?;
-        let child = Child {
-            sums: vec![0.0; junctions],
-            bounds: Bounds::default(),
-            answered: true,
-            lost: false,
-            asked: 0,
-            asked_last: 0,
-        };
+        let child = Child { bounds: Bounds::default(), answered: true, lost: false, asked: 0, asked_last: 0 };
         Ok(Self {
             responder: Responder::new(member)?,
             settings,
             root,
             evaluation: 0,
-            prices: vec![0.0; junctions],
-            own: vec![0.0; junctions],
+            vectors: Vectors { junctions, all: vec![0.0; junctions * (VECTORS + children)] },
             children: vec![child; children],
             missing: 0,
             answered: false,
-            told: vec![0.0; junctions],
             bounds: Bounds::default(),
             down: Prices::default(),
             up: Sums::default(),
-            outputs: VecDeque::new(),
+            pending: Pending::default(),
         })
     }
 
-    /// Opens an evaluation at the root, as near to `wanted` as a message allows.
-    pub fn open(&mut self, now: u32, wanted: &[f64], certify: bool) -> Result<(), NodeError> {
-        let (expected, found) = (self.prices.len(), wanted.len());
+    /// Opens an evaluation at the root, as near to `wanted` as a message and the limits of `markets` allow.
+    pub fn open(&mut self, now: u32, wanted: &[f64], markets: &[Market], certify: bool) -> Result<(), NodeError> {
+        let (expected, found) = (self.vectors.junctions, wanted.len().min(markets.len()));
         if found != expected {
             return Err(PeerError::Length { expected, found }.into());
         }
         if let Some(place) = wanted.iter().position(|price| price.is_nan() || price.abs() > PRICE_MAX) {
             return Err(PeerError::Beyond { place, value: wanted[place], limit: PRICE_MAX }.into());
         }
-        self.down.change.towards(wanted, &mut self.prices, self.settings.bits);
+        self.down.change.towards_within(wanted, self.vectors.prices_mut(), self.settings.bits, markets);
         self.down.certify = certify;
         self.begin(now)
     }
@@ -218,16 +223,14 @@ impl Node {
     /// Takes the parent's prices.
     pub fn handle_prices(&mut self, now: u32, message: &Prices) -> Result<(), NodeError> {
         if message.evaluation == number(self.evaluation) && self.evaluation > 0 {
-            if self.answered {
-                self.outputs.push_back(Output::Answer);
-            }
+            self.pending.answer |= self.answered;
             return Ok(());
         }
         if message.evaluation != number(self.evaluation + 1) {
             return Err(self.stale(message.evaluation));
         }
-        message.change.check(&self.prices, PRICE_MAX, self.settings.bits)?;
-        message.change.apply(&mut self.prices);
+        message.change.check(self.vectors.prices(), PRICE_MAX)?;
+        message.change.apply(self.vectors.prices_mut());
         self.down.certify = message.certify;
         if !self.children.is_empty() {
             self.down.change.clone_from(&message.change);
@@ -248,7 +251,8 @@ impl Node {
         if child.answered {
             return Ok(());
         }
-        message.change.check(&child.sums, SUM_MAX, self.settings.bits)?;
+        let sums = self.vectors.child_mut(place);
+        message.change.check(sums, SUM_MAX)?;
         match &message.bounds {
             Some(bounds) => {
                 bounds.check()?;
@@ -257,7 +261,7 @@ impl Node {
             None if self.down.certify => return Err(PeerError::NoBounds.into()),
             None => {}
         }
-        message.change.apply(&mut child.sums);
+        message.change.apply(sums);
         child.answered = true;
         self.missing -= 1;
         self.finish_if_complete();
@@ -275,7 +279,7 @@ impl Node {
                 self.lose(place);
             } else if now.saturating_sub(child.asked_last) >= self.settings.resend_after {
                 child.asked_last = now;
-                self.outputs.push_back(Output::Forward(place));
+                self.pending.forward |= 1 << place;
             }
         }
     }
@@ -284,7 +288,8 @@ impl Node {
     pub fn lose(&mut self, place: usize) {
         let Some(child) = self.children.get_mut(place).filter(|child| !child.lost) else { return };
         child.lost = true;
-        self.outputs.push_back(Output::Lost(place));
+        self.pending.lost |= 1 << place;
+        self.pending.forward &= !(1 << place);
         if !child.answered {
             child.answered = true;
             self.missing -= 1;
@@ -294,23 +299,26 @@ impl Node {
 
     /// The next thing to do.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
-    }
-
-    /// The next thing to do, if it is to pass prices on.
-    pub(super) fn poll_forward(&mut self) -> Option<usize> {
-        let &Output::Forward(place) = self.outputs.front()? else { return None };
-        self.outputs.pop_front();
-        Some(place)
-    }
-
-    /// Whether the next thing to do is to answer.
-    pub(super) fn poll_answer(&mut self) -> bool {
-        let answer = self.outputs.front() == Some(&Output::Answer);
-        if answer {
-            self.outputs.pop_front();
+        let pending = &mut self.pending;
+        if let Some(place) = take_first(&mut pending.lost) {
+            Some(Output::Lost(place))
+        } else if let Some(place) = take_first(&mut pending.forward) {
+            Some(Output::Forward(place))
+        } else if std::mem::take(&mut pending.answer) {
+            Some(Output::Answer)
+        } else {
+            std::mem::take(&mut pending.complete).then_some(Output::Complete)
         }
-        answer
+    }
+
+    /// The next child to which prices are to be passed on.
+    pub(super) fn poll_forward(&mut self) -> Option<usize> {
+        take_first(&mut self.pending.forward)
+    }
+
+    /// Whether to answer.
+    pub(super) fn poll_answer(&mut self) -> bool {
+        std::mem::take(&mut self.pending.answer)
     }
 
     /// The message for the children.
@@ -325,12 +333,12 @@ impl Node {
 
     /// The prices under way.
     pub fn price_vector(&self) -> &[f64] {
-        &self.prices
+        self.vectors.prices()
     }
 
     /// The sums of the subtree: as the parent knows them, or the root's own totals.
     pub fn totals(&self) -> &[f64] {
-        &self.told
+        self.vectors.told()
     }
 
     /// What the subtree proves, if the evaluation under way asked for it.
@@ -340,7 +348,7 @@ impl Node {
 
     /// The agent's variables at the prices under way.
     pub fn values(&self) -> Vec<f64> {
-        self.responder.values(&self.prices)
+        self.responder.values(self.vectors.prices())
     }
 
     /// Applies the prices to oneself and passes them on.
@@ -349,16 +357,17 @@ impl Node {
         self.down.evaluation = number(self.evaluation);
         self.answered = false;
         self.missing = 0;
-        self.outputs.clear();
+        self.pending = Pending { lost: self.pending.lost, ..Pending::default() };
         for (place, child) in self.children.iter_mut().enumerate() {
             child.answered = child.lost;
             (child.asked, child.asked_last) = (now, now);
             if !child.lost {
                 self.missing += 1;
-                self.outputs.push_back(Output::Forward(place));
+                self.pending.forward |= 1 << place;
             }
         }
-        self.responder.respond(&self.prices, &mut self.own)?;
+        let [prices, own, ..] = self.vectors.parts();
+        self.responder.respond(prices, own)?;
         self.finish_if_complete();
         Ok(())
     }
@@ -369,19 +378,20 @@ impl Node {
         }
         self.answered = true;
         // The own shares are told as part of the sum only, so their place is free for it.
-        let total = &mut self.own;
-        for child in &self.children {
-            for (sum, part) in total.iter_mut().zip(&child.sums) {
+        let [_, total, told, children] = self.vectors.parts();
+        for sums in children.chunks_exact(total.len()) {
+            for (sum, part) in total.iter_mut().zip(sums) {
                 *sum += part;
             }
         }
         if self.root {
-            self.told.copy_from_slice(total);
-            self.outputs.push_back(Output::Complete);
+            told.copy_from_slice(total);
+            self.pending.complete = true;
         } else {
+            let bits = if self.children.is_empty() { self.settings.leaf_bits } else { self.settings.bits };
             self.up.evaluation = number(self.evaluation);
-            self.up.change.towards(total, &mut self.told, self.settings.bits);
-            self.outputs.push_back(Output::Answer);
+            self.up.change.towards(total, told, bits);
+            self.pending.answer = true;
         }
         if self.down.certify {
             self.certify();
@@ -393,18 +403,18 @@ impl Node {
 
     /// Adds up the bounds; what the parent knows differs from the sum by the rounding of both.
     fn certify(&mut self) {
-        let mut bounds = self.responder.bounds(&self.prices);
+        let [prices, totals, told, sums] = self.vectors.parts();
+        let mut bounds = self.responder.bounds(prices);
         let (mut untold, mut size) = (0.0, 0.0);
-        for (total, told) in self.own.iter().zip(&self.told) {
+        for (total, told) in totals.iter().zip(told.iter()) {
             untold += (total - told) * (total - told);
             size += total.abs();
         }
-        for child in &self.children {
-            let part = if child.lost { held(&self.prices, &child.sums) } else { child.bounds };
-            bounds = bounds.and(part);
-            size += child.sums.iter().fold(0.0, |sum, part| sum + part.abs());
+        for (child, sums) in self.children.iter().zip(sums.chunks_exact(totals.len())) {
+            bounds = bounds.and(if child.lost { held(prices, sums) } else { child.bounds });
+            size += sums.iter().fold(0.0, |sum, part| sum + part.abs());
         }
-        let operations = (self.children.len() + self.prices.len() + 4) as f64;
+        let operations = (self.children.len() + prices.len() + 4) as f64;
         let rounding = operations * f64::EPSILON * size + f64::MIN_POSITIVE;
         let untold = untold.sqrt() * (1.0 + operations * f64::EPSILON) + rounding;
         self.bounds = bounds.and(Bounds { lower: 0.0, slack: 0.0, drift: untold });
@@ -413,6 +423,39 @@ impl Node {
     fn stale(&self, found: u8) -> NodeError {
         PeerError::Stale { found, current: number(self.evaluation) }.into()
     }
+}
+
+impl Vectors {
+    fn prices(&self) -> &[f64] {
+        &self.all[..self.junctions]
+    }
+
+    fn prices_mut(&mut self) -> &mut [f64] {
+        &mut self.all[..self.junctions]
+    }
+
+    fn told(&self) -> &[f64] {
+        &self.all[2 * self.junctions..VECTORS * self.junctions]
+    }
+
+    fn child_mut(&mut self, place: usize) -> &mut [f64] {
+        &mut self.all[(VECTORS + place) * self.junctions..][..self.junctions]
+    }
+
+    /// Prices, total, what was told, and the children's sums.
+    fn parts(&mut self) -> [&mut [f64]; 4] {
+        let (prices, rest) = self.all.split_at_mut(self.junctions);
+        let (total, rest) = rest.split_at_mut(self.junctions);
+        let (told, children) = rest.split_at_mut(self.junctions);
+        [prices, total, told, children]
+    }
+}
+
+/// Takes the lowest place out of a set.
+fn take_first(set: &mut u16) -> Option<usize> {
+    let place = set.trailing_zeros();
+    *set &= set.wrapping_sub(1);
+    (place < u16::BITS).then_some(place as usize)
 }
 
 /// The bounds of a subtree that stays where it is, without its constant cost.

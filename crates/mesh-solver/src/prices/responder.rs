@@ -5,6 +5,7 @@ use crate::bound::{cost_rounded_up, lower_bound};
 use crate::interval::Interval;
 use crate::network::{Member, Share};
 use crate::qp::{QpError, QpSolver, Settings};
+use std::borrow::Cow;
 
 /// One agent's side of the prices.
 #[derive(Debug, Clone)]
@@ -62,21 +63,18 @@ impl Responder {
     pub fn respond(&mut self, prices: &[f64], shares: &mut [f64]) -> Result<(), QpError> {
         let problem = &self.member.problem;
         let x = match &mut self.local {
-            // The caller's room serves for the cost and then for the answer: of a fleet of thousands every byte that
-            // need not be touched saves a wait.
+            // Nothing is copied: of a fleet of thousands every byte that need not be touched saves a wait.
             Local::Knapsack(knapsack, multiplier) if self.links == Links::Straight => {
                 let (direct, others) = shares.split_at_mut(problem.variables());
                 others.fill(0.0);
-                for ((cost, own), price) in direct.iter_mut().zip(problem.linear()).zip(prices) {
-                    *cost = own + price;
-                }
-                *multiplier = knapsack.solve(direct);
+                *multiplier = knapsack.solve(problem.linear(), &prices[..direct.len()], direct);
                 knapsack.keep_within(problem, direct);
                 return Ok(());
             }
             Local::Knapsack(knapsack, multiplier) => {
-                let mut x = priced(&self.member, self.links, prices);
-                *multiplier = knapsack.solve(&mut x);
+                let (own, prices) = costs(&self.member, self.links, prices);
+                let mut x = vec![0.0; own.len()];
+                *multiplier = knapsack.solve(&own, &prices, &mut x);
                 knapsack.keep_within(problem, &mut x);
                 x
             }
@@ -98,7 +96,7 @@ impl Responder {
     /// What is certain about the newest answer, which was given at `prices`.
     pub fn bounds(&self, prices: &[f64]) -> Bounds {
         match &self.local {
-            Local::Knapsack(_, multiplier) => self.separable_bounds(prices, *multiplier),
+            Local::Knapsack(knapsack, multiplier) => self.separable_bounds(knapsack, prices, *multiplier),
             Local::General(_, x, multipliers) => self.general_bounds(prices, x, multipliers),
         }
     }
@@ -107,8 +105,9 @@ impl Responder {
     pub fn values(&self, prices: &[f64]) -> Vec<f64> {
         match &self.local {
             Local::Knapsack(knapsack, multiplier) => {
-                let mut x = priced(&self.member, self.links, prices);
-                knapsack.answer(*multiplier, &mut x);
+                let (own, prices) = costs(&self.member, self.links, prices);
+                let mut x = vec![0.0; own.len()];
+                knapsack.answer(*multiplier, &own, &prices, &mut x);
                 knapsack.keep_within(&self.member.problem, &mut x);
                 x
             }
@@ -125,45 +124,33 @@ impl Responder {
     ///
     /// Every product and sum is off by at most one part in 2^53 of a number that is, in the end, one of those that
     /// `size` adds up; none goes through more operations than there are variables and prices, and a few.
-    fn separable_bounds(&self, prices: &[f64], multiplier: f64) -> Bounds {
+    fn separable_bounds(&self, knapsack: &Knapsack, prices: &[f64], multiplier: f64) -> Bounds {
         let problem = &self.member.problem;
-        let (linear, values) = (priced(&self.member, self.links, prices), self.values(prices));
-        let (mut least, mut cost, mut size, mut shares) = (problem.constant(), problem.constant(), 0.0, 0.0);
-        size += problem.constant().abs();
+        let values = self.values(prices);
+        let (mut least, mut cost) = (problem.constant(), problem.constant());
+        let (mut size, mut shares) = (problem.constant().abs(), 0.0);
         let mut operations = 2 * problem.variables() + 16;
-        for (j, x) in values.iter().enumerate() {
-            // The shape has one entry of P a variable.
-            let curvature = problem.hessian_row(j).first().map_or(0.0, |(_, entry)| *entry);
-            let bend = curvature * x;
-            let reach = problem.lower()[j].abs().max(problem.upper()[j].abs());
-            cost += x * (0.5 * bend + linear[j]);
-            least -= 0.5 * bend * x;
-            size += reach * (2.0 * bend.abs() + problem.linear()[j].abs());
-        }
         self.links.visit(&self.member, |junction, variable, weight| {
             let reach = problem.lower()[variable].abs().max(problem.upper()[variable].abs());
             size += (weight * prices[junction]).abs() * reach;
             shares += weight.abs() * reach;
             operations += 2;
         });
-        let row = problem.rows().first();
-        let mut pull = vec![0.0; problem.variables()];
-        if let Some(row) = row {
-            for (variable, weight) in &row.terms {
-                let reach = problem.lower()[*variable].abs().max(problem.upper()[*variable].abs());
-                pull[*variable] = weight * multiplier;
-                size += pull[*variable].abs() * reach;
-            }
-            let side = if multiplier > 0.0 { row.lower } else { row.upper };
-            if multiplier != 0.0 {
-                least += multiplier * side;
-                size += (multiplier * side).abs();
-            }
-        }
+        let (own, prices) = costs(&self.member, self.links, prices);
         for (j, x) in values.iter().enumerate() {
+            // The shape has one entry of P a variable.
             let curvature = problem.hessian_row(j).first().map_or(0.0, |(_, entry)| *entry);
-            let reduced = linear[j] + curvature * x - pull[j];
-            least += (reduced * problem.lower()[j]).min(reduced * problem.upper()[j]);
+            let (lower, upper) = (problem.lower()[j], problem.upper()[j]);
+            let (linear, bend, pull) = (own[j] + prices[j], curvature * x, knapsack.weight(j) * multiplier);
+            let reduced = linear + bend - pull;
+            cost += x * (0.5 * bend + linear);
+            least += (reduced * lower).min(reduced * upper) - 0.5 * bend * x;
+            size += lower.abs().max(upper.abs()) * (2.0 * bend.abs() + problem.linear()[j].abs() + pull.abs());
+        }
+        if let (Some(row), true) = (problem.rows().first(), multiplier != 0.0) {
+            let paid = multiplier * if multiplier > 0.0 { row.lower } else { row.upper };
+            least += paid;
+            size += paid.abs();
         }
         let operations = operations as f64;
         let error = operations * f64::EPSILON * size + operations * f64::MIN_POSITIVE;
@@ -188,6 +175,15 @@ impl Responder {
         let cost = Interval::point(cost_rounded_up(problem, x)).plus(paid);
         let slack = cost.minus(Interval::point(lower)).high.max(0.0);
         Bounds { lower, slack, drift: shares * f64::EPSILON + f64::MIN_POSITIVE }.or_nothing()
+    }
+}
+
+/// Two vectors whose sum is the linear cost at `prices`.
+fn costs<'a>(member: &'a Member, links: Links, prices: &'a [f64]) -> (Cow<'a, [f64]>, Cow<'a, [f64]>) {
+    let variables = member.problem.variables();
+    match links {
+        Links::Straight => (member.problem.linear().into(), prices[..variables].into()),
+        Links::Shares => (priced(member, links, prices).into(), vec![0.0; variables].into()),
     }
 }
 

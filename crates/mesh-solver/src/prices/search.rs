@@ -10,6 +10,10 @@
 //! get on, plain ascent takes over: its step is the inverse of the largest curvature met, which is doubled whenever the
 //! slope points back, so that every step it keeps climbs (a concave function lies below its tangents). It hands over
 //! again when the slope is less than ever.
+//!
+//! Sums come in coarse numbers that become exact where the prices stay. So a slope that contradicts what follows it may
+//! itself be what is wrong: where step after step is taken back, the prices before them are asked for once more, and what
+//! is heard then takes the place of what was heard first.
 
 use super::market::excess_at_most;
 use super::{Bounds, Market};
@@ -20,8 +24,10 @@ use crate::interval::Interval;
 pub struct Settings {
     /// Relative gap to be certified: (upper - lower) / max(1, |upper|).
     pub gap: f64,
-    /// Bits of each number in a message, 2 to 16.
+    /// Bits of each price, and of each sum of an agent with children, 2 to 16.
     pub bits: u8,
+    /// Bits of each sum of an agent without, 2 to 16: fewer, as there are many of these and their errors mostly cancel.
+    pub leaf_bits: u8,
     /// Most prices that are tried.
     pub evaluations_max: u32,
     /// Rounds after which an unanswered message is sent again.
@@ -33,8 +39,8 @@ pub struct Settings {
 impl Settings {
     /// What suits a gap: numbers as coarse as it allows.
     pub fn to_gap(gap: f64) -> Self {
-        let bits = if gap >= 1e-5 { 5 } else { 8 };
-        Self { gap, bits, evaluations_max: 2000, resend_after: 4, lost_after: 64 }
+        let (bits, leaf_bits) = if gap >= 1e-5 { (5, 3) } else { (8, 6) };
+        Self { gap, bits, leaf_bits, evaluations_max: 2000, resend_after: 4, lost_after: 64 }
     }
 }
 
@@ -66,7 +72,13 @@ pub struct Search {
     curvature: Vec<f64>,
     /// The largest curvature met.
     largest: f64,
+    /// The largest curvature expected at first.
+    gentlest: f64,
     pairs: u32,
+    /// Steps from the best prices that were taken back, one after the other.
+    rejected: u32,
+    /// Whether the best prices are to be asked for again.
+    again: bool,
     /// Evaluations since the slope was less than ever.
     idle: u32,
     plain: bool,
@@ -95,7 +107,10 @@ impl Search {
             steepest_left: None,
             curvature,
             largest: 0.0,
+            gentlest: 0.0,
             pairs: 0,
+            rejected: 0,
+            again: false,
             idle: 0,
             plain: false,
             least: f64::INFINITY,
@@ -108,13 +123,18 @@ impl Search {
         let point = Point { prices: prices.to_vec(), slope };
         let norm = self.slope_inside(&point);
         self.idle += 1;
-        if norm < PROGRESS * self.least {
+        let at = |point: &Option<Point>| point.as_ref().map(|point| point.prices.clone());
+        if self.again && at(&self.best) == at(&self.steepest_left) {
+            (self.least, self.steepest_left) = (norm, Some(point.clone()));
+        } else if norm < PROGRESS * self.least {
             (self.least, self.idle, self.plain) = (norm, 0, false);
             self.steepest_left = Some(point.clone());
         }
-        let Some(best) = self.best.take() else {
-            self.scale_without_softness(&point);
-            self.best = Some(point);
+        let Some(best) = self.best.take().filter(|_| !self.again) else {
+            if !self.again {
+                self.scale_without_softness(&point);
+            }
+            (self.best, self.again) = (Some(point), false);
             return;
         };
         let step: Vec<f64> = point.prices.iter().zip(&best.prices).map(|(new, old)| new - old).collect();
@@ -126,9 +146,17 @@ impl Search {
             self.largest *= 2.0;
         }
         self.best = Some(if keep { point } else { best });
+        self.rejected = if keep { 0 } else { self.rejected + 1 };
         if !self.plain && self.idle >= PATIENCE {
-            (self.plain, self.idle) = (true, 0);
+            (self.plain, self.idle, self.largest) = (true, 0, self.gentlest);
             self.best.clone_from(&self.steepest_left);
+            self.again = true;
+        }
+        if self.rejected >= REJECTED_MAX {
+            self.again = true;
+        }
+        if self.again {
+            self.rejected = 0;
         }
     }
 
@@ -136,6 +164,7 @@ impl Search {
     pub fn propose(&self) -> Vec<f64> {
         match &self.best {
             None => self.markets.iter().map(Market::opening_price).collect(),
+            Some(best) if self.again => best.prices.clone(),
             Some(best) if self.plain => self.ascend(best),
             Some(best) => self.secant_step(best).unwrap_or_else(|| self.ascend(best)),
         }
@@ -205,7 +234,8 @@ impl Search {
                 self.curvature[t * n + t] = most;
             }
         }
-        self.largest = (0..n).fold(0.0, |largest, t| largest.max(self.curvature[t * n + t]));
+        self.gentlest = (0..n).fold(0.0, |largest, t| largest.max(self.curvature[t * n + t]));
+        self.largest = self.gentlest;
     }
 
     fn learn(&mut self, step: &[f64], bend: &[f64]) {
@@ -321,6 +351,8 @@ const OVERSHOOT: f64 = 0.5;
 const PROGRESS: f64 = 0.95;
 /// Secant steps without less slope than ever after which plain ascent takes over.
 const PATIENCE: u32 = 12;
+/// Steps taken back one after the other after which the prices before them are asked for again.
+const REJECTED_MAX: u32 = 3;
 
 #[cfg(test)]
 mod tests {

@@ -142,19 +142,18 @@ impl Tree {
     /// One sweep down and up.
     fn evaluate(&mut self, wanted: &[f64], certify: bool) -> Result<(), TreeError> {
         let fault = |agent: usize| move |error| TreeError::Agent { agent, error };
-        self.nodes[0].open(0, wanted, certify).map_err(fault(0))?;
-        let bits = self.settings.bits;
+        self.nodes[0].open(0, wanted, self.search.markets(), certify).map_err(fault(0))?;
         for agent in 0..(self.nodes.len() - 1).div_ceil(self.fan_out) {
             let (above, below) = self.nodes.split_at_mut(agent + 1);
             let node = &mut above[agent];
             let children = agent * self.fan_out + 1;
             while let Some(place) = node.poll_forward() {
                 let child = &mut below[children + place - agent - 1];
-                self.sent_bytes += node.prices().encoded_len(bits) as u64;
+                self.sent_bytes += node.prices().encoded_len() as u64;
                 child.handle_prices(0, node.prices()).map_err(fault(children + place))?;
                 // An agent without children has answered: taken at once, it need not be fetched from afar again.
                 if child.poll_answer() {
-                    self.sent_bytes += child.sums().encoded_len(bits) as u64;
+                    self.sent_bytes += child.sums().encoded_len() as u64;
                     node.handle_sums(place, child.sums()).map_err(fault(agent))?;
                 }
             }
@@ -164,7 +163,7 @@ impl Tree {
             let (above, below) = self.nodes.split_at_mut(agent);
             let (parent, node) = ((agent - 1) / self.fan_out, &mut below[0]);
             if node.poll_answer() {
-                self.sent_bytes += node.sums().encoded_len(bits) as u64;
+                self.sent_bytes += node.sums().encoded_len() as u64;
                 above[parent].handle_sums((agent - 1) % self.fan_out, node.sums()).map_err(fault(parent))?;
             }
         }
@@ -195,4 +194,4 @@ impl Tree {
 /// Most agents of one tree.
 const AGENTS_MAX: usize = 1_000_000;
 /// By how much one evaluation may lessen the gap, when nothing goes wrong.
-const EXPECTED_GAIN: f64 = 20.0;
+const EXPECTED_GAIN: f64 = 10.0;

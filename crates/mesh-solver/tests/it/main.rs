@@ -11,6 +11,7 @@ mod diagrams;
 mod generate;
 mod networks;
 mod open;
+mod price_cases;
 mod price_tree;
 mod prices;
 mod random;

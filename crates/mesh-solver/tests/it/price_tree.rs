@@ -1,11 +1,12 @@
 //! The nodes of a price tree as protocol machines: lost messages, lost nodes, lying neighbours.
 
 use crate::generate::Dice;
-use mesh_solver::prices::message::{Change, Prices, Scale, ShortBounds, Sums};
-use mesh_solver::prices::{Node, NodeError, Output, PeerError, Settings};
+use mesh_solver::prices::message::{Change, Prices, Scale, Short, ShortBounds, Sums};
+use mesh_solver::prices::{Market, Node, NodeError, Output, PeerError, Settings};
 use mesh_solver::{Member, QpProblem, QpRow, Share};
 
 const JUNCTIONS: usize = 3;
+const MARKETS: [Market; JUNCTIONS] = [Market { offset: 0.0, softness: 0.0, lowest: -9.0, highest: 9.0 }; JUNCTIONS];
 
 fn member(seed: u64) -> Member {
     let mut dice = Dice::new(seed);
@@ -19,7 +20,7 @@ fn member(seed: u64) -> Member {
 
 /// A root with two children.
 fn family() -> Vec<Node> {
-    let settings = Settings { bits: 8, ..Settings::to_gap(1e-6) };
+    let settings = Settings { bits: 8, leaf_bits: 8, ..Settings::to_gap(1e-6) };
     let node = |agent: usize, children: usize| {
         Node::new(member(agent as u64), JUNCTIONS, children, agent == 0, settings).expect("a node")
     };
@@ -28,14 +29,14 @@ fn family() -> Vec<Node> {
 
 /// Runs one evaluation round by round; `lost` says whether a message is. Returns the rounds, or None if it never ends.
 fn evaluate(nodes: &mut [Node], wanted: &[f64], now: &mut u32, mut lost: impl FnMut(usize) -> bool) -> Option<u32> {
-    nodes[0].open(*now, wanted, true).expect("prices within limits");
+    nodes[0].open(*now, wanted, &MARKETS, true).expect("prices within limits");
     let start = *now;
     while *now < start + 500 {
         let mut complete = false;
         while let Some(output) = nodes[0].poll_output() {
             match output {
                 Output::Forward(place) if !lost(place) => {
-                    let message = Prices::decode(&nodes[0].prices().encode(8), JUNCTIONS, 8).expect("as encoded");
+                    let message = Prices::decode(&nodes[0].prices().encode(), JUNCTIONS).expect("as encoded");
                     nodes[place + 1].handle_prices(*now, &message).expect("an honest parent");
                 }
                 Output::Complete => complete = true,
@@ -48,7 +49,7 @@ fn evaluate(nodes: &mut [Node], wanted: &[f64], now: &mut u32, mut lost: impl Fn
         for place in 0..nodes.len() - 1 {
             while let Some(output) = nodes[place + 1].poll_output() {
                 if output == Output::Answer && !lost(place) {
-                    let message = Sums::decode(&nodes[place + 1].sums().encode(8), JUNCTIONS, 8).expect("as encoded");
+                    let message = Sums::decode(&nodes[place + 1].sums().encode(), JUNCTIONS).expect("as encoded");
                     nodes[0].handle_sums(place, &message).expect("an honest child");
                 }
             }
@@ -106,9 +107,9 @@ fn a_lying_neighbour_is_refused_and_changes_nothing() {
     let mut nodes = family();
     let mut now = 0;
     evaluate(&mut nodes, &[0.3, -0.2, 0.1], &mut now, |_| false).expect("ends");
-    nodes[0].open(now, &[0.4, 0.0, 0.0], true).expect("prices within limits");
-    let good = Change { scale: Scale::at_least(0.01), levels: vec![1; JUNCTIONS] };
-    let bounds = Some(ShortBounds { lower: 0.0, slack: 0.0, drift: 0.0 });
+    nodes[0].open(now, &[0.4, 0.0, 0.0], &MARKETS, true).expect("prices within limits");
+    let good = Change { scale: Scale::at_least(0.01), bits: 8, levels: vec![1; JUNCTIONS] };
+    let bounds = Some(ShortBounds { lower: 0.0, slack: Short(0), drift: Short(0) });
     let sums = |change: &Change, bounds| Sums { evaluation: 2, change: change.clone(), bounds };
     let mut check = |message: &Sums, expected: fn(&PeerError) -> bool| {
         let before = format!("{:?}", nodes[0]);
@@ -119,13 +120,13 @@ fn a_lying_neighbour_is_refused_and_changes_nothing() {
         assert_eq!(before, format!("{:?}", nodes[0]));
     };
     let short = Change { levels: vec![1; JUNCTIONS - 1], ..good.clone() };
-    let nan = Change { scale: Scale(0x7ff8), ..good.clone() };
+    let vast = Change { scale: Scale::at_least(f64::INFINITY), ..good.clone() };
     let huge = Change { levels: vec![i16::MIN; JUNCTIONS], ..good.clone() };
     check(&sums(&short, bounds), |error| matches!(error, PeerError::Length { expected: 3, found: 2 }));
-    check(&sums(&nan, bounds), |error| matches!(error, PeerError::Scale { .. }));
+    check(&sums(&vast, bounds), |error| matches!(error, PeerError::Scale { .. }));
     check(&sums(&huge, bounds), |error| matches!(error, PeerError::Beyond { .. }));
     check(&sums(&good, None), |error| matches!(error, PeerError::NoBounds));
-    let lie = Some(ShortBounds { lower: f64::NAN, slack: 0.0, drift: 0.0 });
+    let lie = Some(ShortBounds { lower: f64::NAN, slack: Short(0), drift: Short(0) });
     check(&sums(&good, lie), |error| matches!(error, PeerError::Bounds { .. }));
     check(&Sums { evaluation: 1, ..sums(&good, bounds) }, |error| matches!(error, PeerError::Stale { .. }));
     assert!(matches!(nodes[0].handle_sums(9, &sums(&good, bounds)), Err(NodeError::Peer(PeerError::NoChild { .. }))));

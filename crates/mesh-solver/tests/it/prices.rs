@@ -22,7 +22,7 @@ enum Kind {
 
 /// How the junctions are coupled.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Coupling {
+pub(crate) enum Coupling {
     Quadratic,
     Budget,
     Exchange,
@@ -93,7 +93,7 @@ fn markets(members: &[Member], junctions: usize, coupling: Coupling, dice: &mut 
 
 /// The whole as one problem: the agents' variables, and for each junction what a quadratic market sees, or what is
 /// missing and what is too much.
-fn whole(members: &[Member], markets: &[Market], coupling: Coupling) -> (QpProblem, Vec<f64>) {
+pub(crate) fn whole(members: &[Member], markets: &[Market], coupling: Coupling) -> (QpProblem, Vec<f64>) {
     let (mut quadratic, mut linear, mut rows) = (Vec::new(), Vec::new(), Vec::new());
     let (mut lower, mut upper, mut constant) = (Vec::new(), Vec::new(), 0.0);
     let mut sums: Vec<Vec<(usize, f64)>> = vec![Vec::new(); markets.len()];
@@ -228,8 +228,8 @@ fn a_knapsack_is_what_the_local_qp_finds() {
         let rows = vec![QpRow { terms: weights.iter().copied().enumerate().collect(), lower: low, upper: high }];
         let problem =
             QpProblem::new(&quadratic, linear.clone(), 0.0, rows, lower.clone(), upper.clone()).expect("well formed");
-        let mut x = linear.clone();
-        let multiplier = Knapsack::of(&problem).expect("the shape").solve(&mut x);
+        let mut x = vec![f64::NAN; n];
+        let multiplier = Knapsack::of(&problem).expect("the shape").solve(&linear, &vec![0.0; n], &mut x);
         let mut solver = QpSolver::new(&problem, &vec![0.0; n], Default::default()).expect("feasible");
         let solution = solver.solve(&linear, &lower, &upper).expect("feasible");
         for (ours, other) in x.iter().zip(&solution.x) {

@@ -105,6 +105,30 @@ fn a_crowd_goes_by_prices_and_is_refused_what_there_is_not() {
     }
 }
 
+/// Costs without curvature: whatever the price, the cheap want all and the dear nothing, so no price alone shares out what
+/// lies between.
+#[test]
+fn where_prices_stall_another_path_gets_there() {
+    for seed in 0..3 {
+        let mut dice = Dice::new(seed);
+        let member = |k: usize| {
+            let linear = vec![[1.0, 1.5, 2.0][k % 3]];
+            let problem = QpProblem::new(&[], linear, 0.0, Vec::new(), vec![0.0], vec![1.0 + dice.unit()]);
+            let shares = vec![Share { junction: 0, terms: vec![(0, 1.0)] }];
+            Member { problem: problem.expect("well formed"), shares }
+        };
+        let members: Vec<Member> = (0..12).map(member).collect();
+        let network = Network { members, junctions: vec![Junction::Exchange(8.0)] };
+        let settings = Settings::default();
+        assert_eq!(fast_path(&network, &settings), Some(Path::Prices));
+        let Outcome::Converged(plan) = solve(&network, &settings) else { panic!("seed {seed}: unsettled") };
+        assert_ne!(plan.path, Path::Prices, "seed {seed}: prices did not stall");
+        let mut count = Count::default();
+        check("stalled", &network, &settings, &mut count);
+        assert_eq!(count.converged, 1, "seed {seed}");
+    }
+}
+
 #[test]
 fn the_same_network_has_the_same_outcome() {
     for (seed, off) in [(1, 0.0), (4, 2.0)] {
