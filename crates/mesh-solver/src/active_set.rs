@@ -364,7 +364,10 @@ impl<'a> Search<'a> {
         let direction: Vec<f64> =
             way.iter().zip(&step).zip(unit).map(|((entry, step), unit)| (entry + step) * unit).collect();
         let Question { problem, extra, linear, lower, upper } = self.question;
-        match Ray::prove(problem, extra, linear, (lower, upper), &direction) {
+        // A pass ends within the constraints: the ray starts there, in the problem's units.
+        let inside = |(j, (value, unit)): (usize, (&f64, &f64))| (value * unit).clamp(lower[j], upper[j]);
+        let from: Vec<f64> = x.iter().zip(unit).enumerate().map(inside).collect();
+        match Ray::prove(problem, extra, linear, (lower, upper), &from, &direction) {
             Some(ray) => Err(Stop::Unbounded(ray)),
             None => Ok(()),
         }

@@ -36,6 +36,7 @@ pub use message::{Finding, Message, PeerError, Profile};
 pub use numbers::Numbers;
 pub use wiring::Wiring;
 
+use crate::bound::relative_gap;
 use crate::network::Network;
 
 /// How the members go about it; the same for all of them.
@@ -81,10 +82,9 @@ pub struct Gap {
 }
 
 impl Gap {
-    /// The distance of the bounds relative to the upper one; infinite without one. Bounds that crossed are as far apart
-    /// as others: they contradict each other, and prove nothing.
+    /// [`relative_gap`] of the bounds; infinite without an upper one.
     pub fn relative(&self) -> f64 {
-        self.upper.map_or(f64::INFINITY, |upper| (upper - self.lower).abs() / upper.abs().max(1.0))
+        relative_gap(self.lower, self.upper.unwrap_or(f64::INFINITY))
     }
 }
 

@@ -46,19 +46,31 @@ pub fn lower_bound(problem: &QpProblem, extra: &[(usize, f64)], point: &[f64], m
     if bound.is_nan() { f64::NEG_INFINITY } else { bound }
 }
 
-/// An upper bound on the cost of `x`: f(x) rounded upwards.
+/// An upper bound on the cost of `x`: f(x) rounded upwards; infinity where `x` is no point of the problem's space.
 pub fn cost_rounded_up(problem: &QpProblem, x: &[f64]) -> f64 {
+    if x.len() != problem.variables() || x.iter().any(|value| !value.is_finite()) {
+        return f64::INFINITY;
+    }
     let mut cost = Interval::point(problem.constant());
-    for j in 0..problem.variables() {
-        let value = finite(x, j);
+    for (j, value) in x.iter().enumerate() {
         let mut gradient = Interval::ZERO;
         for (k, entry) in problem.hessian_row(j) {
-            gradient = gradient.plus(Interval::point(*entry).times(finite(x, *k)));
+            gradient = gradient.plus(Interval::point(*entry).times(x[*k]));
         }
         let slope = gradient.times(0.5).plus(Interval::point(problem.linear()[j]));
-        cost = cost.plus(slope.times(value));
+        cost = cost.plus(slope.times(*value));
     }
     cost.high
+}
+
+/// How far two bounds on one optimum are apart, relative to the upper one where that is more than 1.
+///
+/// Infinity if they prove nothing: where one is missing or no number, and where they contradict each other, that is the
+/// lower one is above the upper one by more than a plan may be off its constraints. Below that, bounds that crossed are as
+/// far apart as others.
+pub fn relative_gap(lower: f64, upper: f64) -> f64 {
+    let gap = (upper - lower) / upper.abs().max(1.0);
+    if gap >= -CROSSED && gap < f64::INFINITY { gap.abs() } else { f64::INFINITY }
 }
 
 /// Steps 2 and 3: encloses a lower bound on `cost'x` over rows and box.
@@ -88,6 +100,10 @@ pub(crate) fn least_over(
     }
     least
 }
+
+/// By how much, of their size, bounds may cross: plans satisfy their constraints up to a tolerance, and may cost less than
+/// the best that satisfies them exactly.
+const CROSSED: f64 = 1e-6;
 
 fn finite(values: &[f64], place: usize) -> f64 {
     values.get(place).copied().filter(|value| value.is_finite()).unwrap_or(0.0)
@@ -127,5 +143,31 @@ mod tests {
     fn costs_are_rounded_up() {
         let cost = cost_rounded_up(&problem(), &[0.1, 0.3]);
         assert!(cost > 0.305 && cost < 0.305 + 1e-14);
+        for nowhere in [vec![0.1, f64::NAN], vec![f64::INFINITY, 0.3], vec![0.1], Vec::new()] {
+            assert_eq!(cost_rounded_up(&problem(), &nowhere), f64::INFINITY);
+        }
+    }
+
+    #[test]
+    fn bounds_that_contradict_each_other_are_infinitely_far_apart() {
+        let check = |lower: f64, upper: f64, expect: f64| assert_eq!(relative_gap(lower, upper), expect);
+        check(0.5, 0.75, 0.25);
+        check(3.0, 4.0, 0.25);
+        check(-4.0, -3.0, 1.0 / 3.0);
+        check(1.0 + 1e-9, 1.0, (1.0 + 1e-9) - 1.0);
+        for (lower, upper) in [
+            (1.0 + 2e-6, 1.0),
+            (2.0, 1.0),
+            (-3.0, -4.0),
+            (f64::NEG_INFINITY, 1.0),
+            (1.0, f64::INFINITY),
+            (f64::NEG_INFINITY, f64::INFINITY),
+            (f64::INFINITY, f64::INFINITY),
+            (f64::INFINITY, 1.0),
+            (f64::NAN, 1.0),
+            (1.0, f64::NAN),
+        ] {
+            check(lower, upper, f64::INFINITY);
+        }
     }
 }

@@ -111,6 +111,12 @@ pub enum FormationError {
         /// The limit.
         velocity_max: f64,
     },
+    /// What was found breaks a constraint by more than rounding: the numbers are too far apart for the arithmetic.
+    #[error("the plan breaks a constraint by {violation} of its limit")]
+    Violated {
+        /// By how much, of the constraint's limit.
+        violation: f64,
+    },
     /// The limit on sweeps was reached; the plan so far can be flown but is not shown to be good.
     #[error("no certified plan after {sweeps} sweeps: the gap is {gap}")]
     Unfinished {
@@ -221,6 +227,30 @@ mod tests {
     fn plans_are_certified_from_step_to_step_whatever_the_gusts() {
         for vehicles in [1, 2, 5] {
             fly(vehicles, 6);
+        }
+    }
+
+    /// Every bound is one on the same optimum, from wherever on the way to it.
+    #[test]
+    fn no_bound_is_on_the_wrong_side_of_another() {
+        let (goals, states) = scattered(3);
+        for (share, weight) in [(0.6, 2.0), (0.1, 2.0), (2.0, 0.0), (0.3, 50.0)] {
+            let formation = Formation { thrust_share: share, formation: weight, ..formation() };
+            let plan = |gap: f64| {
+                let mut planner = Planner::new(&formation, &goals, &states, gap).expect("states within limits");
+                planner.solve().expect("thrust can always be none")
+            };
+            let plans: Vec<Plan> = [1e9, 10.0, 1.0, 0.1, 1e-2, 1e-4, 1e-7, 1e-10].into_iter().map(plan).collect();
+            for a in &plans {
+                for b in &plans {
+                    assert!(a.lower <= b.upper, "{share} {weight}: {} is above {}", a.lower, b.upper);
+                }
+            }
+            let (first, last) = (&plans[0], &plans[7]);
+            assert!(
+                first.lower < first.upper && first.upper > last.upper,
+                "{share} {weight}: nothing was left to gain"
+            );
         }
     }
 

@@ -22,6 +22,25 @@ pub struct Infeasibility {
     pub within: f64,
 }
 
+impl std::fmt::Display for Infeasibility {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { excess, within, .. } = self;
+        match within.is_finite() {
+            false => write!(
+                out,
+                "the constraints exclude each other: together they demand {excess} more than the box allows"
+            ),
+            true => write!(
+                out,
+                "the constraints exclude each other for all points within {within:e} of zero, where together they \
+                 demand {excess} more than is allowed; some variables have no bounds, and nothing is proved further out"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Infeasibility {}
+
 impl Infeasibility {
     /// Accepts `multipliers` as a proof if they are one.
     pub fn prove(rows: &[QpRow], lower: &[f64], upper: &[f64], multipliers: &[f64]) -> Option<Self> {
@@ -64,5 +83,18 @@ mod tests {
         assert!(!proof.holds(&[row(3.0)], &[0.0; 2], &[1.0; 2]));
         assert_eq!(Infeasibility::prove(&[row(3.5)], &[0.0; 2], &[1.0; 2], &[-4.0]), None);
         assert_eq!(Infeasibility::prove(&[row(3.5)], &[0.0; 2], &[1.0; 2], &[f64::NAN]), None);
+    }
+
+    /// x + y / 3 >= 1 and 3 x + y <= 2 without bounds: no multiplier of a third cancels y to the last bit.
+    #[test]
+    fn a_proof_says_how_far_it_reaches() {
+        let row = |x, y, lower, upper| QpRow { terms: vec![(0, x), (1, y)], lower, upper };
+        let rows = [row(1.0, 1.0 / 3.0, 1.0, f64::INFINITY), row(3.0, 1.0, f64::NEG_INFINITY, 2.0)];
+        let open = ([f64::NEG_INFINITY; 2], [f64::INFINITY; 2]);
+        let proof = Infeasibility::prove(&rows, &open.0, &open.1, &[3.0, -1.0]).expect("2 is less than 3");
+        assert!(proof.within.is_finite() && proof.to_string().contains("nothing is proved further out"), "{proof}");
+        let closed = Infeasibility::prove(&rows, &[0.0; 2], &[1.0; 2], &[3.0, -1.0]).expect("2 is less than 3");
+        assert_eq!(closed.within, f64::INFINITY);
+        assert!(!closed.to_string().contains("further out"), "{closed}");
     }
 }

@@ -32,6 +32,13 @@ impl Interval {
         Self::outwards(self.low - other.high, self.high - other.low)
     }
 
+    /// The square of whichever number it is.
+    pub(crate) fn square(self) -> Self {
+        let (a, b) = (self.low * self.low, self.high * self.high);
+        let least = if self.low <= 0.0 && self.high >= 0.0 { 0.0 } else { a.min(b) };
+        Self::outwards(least, a.max(b))
+    }
+
     /// The product with the exact number `factor`.
     pub(crate) fn times(self, factor: f64) -> Self {
         let (a, b) = (self.low * factor, self.high * factor);
@@ -56,6 +63,19 @@ mod tests {
     fn signs_turn_the_ends_around() {
         let product = Interval { low: -1.0, high: 3.0 }.times(-2.0);
         assert!(product.low <= -6.0 && product.high >= 2.0 && product.high < 2.1);
+    }
+
+    #[test]
+    fn a_square_is_that_of_any_number_in_it() {
+        let check = |low: f64, high: f64, least: f64, most: f64| {
+            let square = Interval { low, high }.square();
+            assert!(square.low <= least && square.low > least - 1e-12, "{square:?}");
+            assert!(square.high >= most && square.high < most + 1e-12, "{square:?}");
+        };
+        check(2.0, 3.0, 4.0, 9.0);
+        check(-3.0, -2.0, 4.0, 9.0);
+        check(-3.0, 2.0, 0.0, 9.0);
+        assert_eq!(Interval::LINE.square().high, f64::INFINITY);
     }
 
     #[test]

@@ -70,11 +70,14 @@ pub enum QpError {
     /// The caller's problem or argument is not well formed.
     #[error(transparent)]
     Malformed(#[from] Malformed),
-    /// Nothing satisfies the constraints; with proof.
-    #[error("the constraints exclude each other: together they demand {} more than the box allows", .0.excess)]
-    Infeasible(Infeasibility),
-    /// Nothing limits how good a solution can be; with proof.
-    #[error("the cost falls for ever: by {} a unit along a direction that meets no constraint", -.0.slope)]
+    /// Nothing satisfies the constraints; with proof, and how far that reaches.
+    #[error(transparent)]
+    Infeasible(#[from] Infeasibility),
+    /// Nothing limits how good a solution can be; with proof, a point within the constraints included.
+    #[error(
+        "the cost falls for ever: by {} a unit from a point within the constraints along a direction that meets none",
+        -.0.slope
+    )]
     Unbounded(Ray),
     /// The numbers are too far apart for the arithmetic; nothing is proved.
     #[error("no solution after {iterations} iterations: a constraint is off by {violation} of its size")]

@@ -62,8 +62,8 @@ pub struct Settings {
     pub reweigh_max: u32,
     /// Rounds from one version of the dual vector to the next.
     pub claim_every: u64,
-    /// By how much of one plus itself a plan may be off a shared number that its member's own constraints leave no way to
-    /// meet: as much as a solver lets a plan be off its rows.
+    /// By how much of one plus itself, or of the width of its box, a plan may be off a shared number that its member's own
+    /// constraints leave no way to meet: as much as a solver lets a plan be off its rows.
     pub agreement: f64,
     /// Largest distance of all copies from each other at convergence, in the shared variables' unit.
     pub mismatch_max: f64,

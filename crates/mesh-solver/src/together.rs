@@ -19,6 +19,7 @@ mod merit;
 mod paths;
 
 use crate::NetworkInfeasibility;
+use crate::bound::relative_gap;
 use crate::network::{Junction, Network};
 use crate::separation::{Limits, find_infeasibility};
 
@@ -91,9 +92,9 @@ pub enum Path {
 }
 
 impl Plan {
-    /// The distance of the bounds relative to the upper one.
+    /// [`relative_gap`] of the bounds.
     pub fn gap(&self) -> f64 {
-        (self.upper - self.lower) / self.upper.abs().max(1.0)
+        relative_gap(self.lower, self.upper)
     }
 }
 

@@ -1,13 +1,16 @@
-//! A direction along which the cost falls for ever and no constraint is met.
+//! A point within the constraints, and a direction from there along which the cost falls for ever and none is met.
 //!
-//! From any feasible point x all x + t d with t >= 0 are feasible, and their costs have no lower bound, if
+//! From a feasible point x all x + t d with t >= 0 are feasible, and their costs have no lower bound, if
 //!
 //! ```text
 //! P d = 0,  q'd < 0,  (Ad)_i >= 0 where row i has a lower bound, <= 0 where it has an upper one, and so for d_j.
 //! ```
 //!
-//! The signs of d_j hold exactly, and q'd is rounded outwards. The rows and P d are only as exact as numbers of the
-//! format allow, to `PARTS` of their largest terms: a multiple of a rounded direction hardly ever satisfies an equation.
+//! Without the point a direction would prove no more than that there is no best point, for there may be none at all.
+//!
+//! The bounds of x and the signs of d_j hold exactly, and q'd is rounded outwards. The rows of both and P d are only as
+//! exact as numbers of the format allow, to parts of their largest terms: a multiple of a rounded direction hardly ever
+//! satisfies an equation.
 
 use crate::dense::largest;
 use crate::interval::Interval;
@@ -16,6 +19,8 @@ use crate::problem::QpProblem;
 /// A direction of unbounded gain.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ray {
+    /// A point within the constraints: exactly within the bounds, and within the rows as far as a solver goes.
+    pub from: Vec<f64>,
     /// One entry a variable, the largest of size 1.
     pub direction: Vec<f64>,
     /// What a step of length one along the direction costs at most; negative.
@@ -24,17 +29,18 @@ pub struct Ray {
 
 impl Ray {
     /// Accepts `direction` if the cost of `problem`, with `linear` in place of its linear cost and `extra` on the
-    /// diagonal of P, falls along it for ever within the rows and the given bounds.
+    /// diagonal of P, falls along it for ever within the rows and the given bounds, and `from` is within these.
     pub fn prove(
         problem: &QpProblem,
         extra: &[f64],
         linear: &[f64],
         (lower, upper): (&[f64], &[f64]),
+        from: &[f64],
         direction: &[f64],
     ) -> Option<Self> {
         let (n, size) = (problem.variables(), largest(direction));
-        let lengths_fit = [extra, linear, lower, upper, direction].iter().all(|values| values.len() == n);
-        if !(lengths_fit && size > 0.0 && size.is_finite()) {
+        let lengths_fit = [extra, linear, lower, upper, from, direction].iter().all(|values| values.len() == n);
+        if !(lengths_fit && size > 0.0 && size.is_finite() && is_within(problem, (lower, upper), from)) {
             return None;
         }
         let mut d: Vec<f64> = direction.iter().map(|entry| entry / size).collect();
@@ -61,15 +67,26 @@ impl Ray {
         linear.iter().zip(&d).for_each(|(q, entry)| slope = slope.plus(Interval::point(*q).times(*entry)));
         let steepest = linear.iter().zip(&d).fold(0.0, |sum, (q, entry)| sum + (q * entry).abs());
         let falls = slope.high < -SLOPE_MIN * steepest;
-        (is_flat && is_free && falls).then_some(Self { direction: d, slope: slope.high })
+        (is_flat && is_free && falls).then(|| Self { from: from.to_vec(), direction: d, slope: slope.high })
     }
 
-    /// Whether this is a direction of unbounded gain for `problem` as it stands.
+    /// Whether this proves that `problem` as it stands has no best point.
     pub fn holds(&self, problem: &QpProblem) -> bool {
         let extra = vec![0.0; problem.variables()];
         let bounds = (problem.lower(), problem.upper());
-        Self::prove(problem, &extra, problem.linear(), bounds, &self.direction).is_some()
+        Self::prove(problem, &extra, problem.linear(), bounds, &self.from, &self.direction).is_some()
     }
+}
+
+/// Whether a point is within the bounds, and within the rows up to a part of what meets there.
+fn is_within(problem: &QpProblem, (lower, upper): (&[f64], &[f64]), x: &[f64]) -> bool {
+    let mut sides = x.iter().zip(lower).zip(upper);
+    sides.all(|((x, lower), upper)| x.is_finite() && lower <= x && x <= upper)
+        && problem.rows().iter().all(|row| {
+            let (value, terms) = form(row.terms.iter(), x);
+            let off = |side: f64| FEASIBLE * if side.is_finite() { terms.max(side.abs()) } else { terms };
+            row.lower - off(row.lower) <= value && value <= row.upper + off(row.upper)
+        })
 }
 
 /// The value of a linear form, and the largest of its terms in size.
@@ -84,6 +101,8 @@ fn form<'a>(terms: impl Iterator<Item = &'a (usize, f64)>, d: &[f64]) -> (f64, f
 
 /// A form whose terms cancel to less than this part of the largest counts as zero.
 const PARTS: f64 = 1e-9;
+/// Part of the largest term or side of a row by which the point may be off it.
+const FEASIBLE: f64 = 1e-8;
 /// The cost falls if it does by more than this part of its terms.
 const SLOPE_MIN: f64 = 1e-7;
 
@@ -100,7 +119,7 @@ mod tests {
     }
 
     fn holds(direction: [f64; 2], problem: &QpProblem) -> bool {
-        Ray { direction: direction.to_vec(), slope: 0.0 }.holds(problem)
+        Ray { from: vec![0.5, 1.0], direction: direction.to_vec(), slope: 0.0 }.holds(problem)
     }
 
     #[test]
@@ -112,5 +131,24 @@ mod tests {
         assert!(!holds([0.0, 0.0], &endless) && !holds([0.0, f64::NAN], &endless));
         assert!(!holds([0.0, 1.0], &problem(9.0, -1.0)), "y has an end");
         assert!(!holds([0.0, 1.0], &problem(f64::INFINITY, 1.0)), "y costs");
+    }
+
+    #[test]
+    fn a_ray_starts_within_the_constraints() {
+        let holds = |from: [f64; 2]| {
+            let ray = Ray { from: from.to_vec(), direction: vec![0.0, 1.0], slope: 0.0 };
+            ray.holds(&problem(f64::INFINITY, -1.0))
+        };
+        assert!(holds([1.0, 0.0]) && holds([5.0, 4.0]));
+        assert!(!holds([1.1, 0.0]), "x - y is more than 1");
+        assert!(!holds([0.0, -1e-12]) && !holds([f64::NAN, 0.0]) && !holds([0.0, f64::INFINITY]));
+        // Nothing is feasible, whatever the direction.
+        let row = QpRow { terms: vec![(0, 1.0)], lower: 2.0, upper: f64::INFINITY };
+        let none = QpProblem::new(&[], vec![0.0, -1.0], 0.0, vec![row], vec![0.0; 2], vec![1.0, f64::INFINITY]);
+        let none = none.expect("well formed");
+        for x in [0.0, 1.0, 2.0] {
+            let ray = Ray { from: vec![x, 0.0], direction: vec![0.0, 1.0], slope: -1.0 };
+            assert!(!ray.holds(&none), "from {x}");
+        }
     }
 }

@@ -7,6 +7,7 @@ use super::knapsack::{Profits, best_bundle};
 use super::prices::bound_at;
 use super::problem::{AGENTS_MAX, AgentProblem, Task, common_divisor};
 use super::worth::Worth;
+use crate::bound::relative_gap;
 
 /// An assignment, what it earns, and what no assignment can exceed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,9 +126,9 @@ impl AssignmentCertificate {
         Self { holders, prices, contributions, value, bound }
     }
 
-    /// (bound - value) / max(1, |bound|).
+    /// [`relative_gap`] of value and bound.
     pub fn gap(&self) -> f64 {
-        (self.bound - self.value).value() / self.bound.value().abs().max(1.0)
+        relative_gap(self.value.value(), self.bound.value())
     }
 
     /// Checks all that can be checked without anybody's problem.

@@ -4,6 +4,7 @@ use super::axis::{Axis, Change, Judgement, Reduced};
 use super::model::Model;
 use super::prices::PriceSums;
 use super::{Formation, State};
+use crate::interval::Interval;
 
 /// What an agent tells its neighbour to the right.
 #[derive(Debug, Clone)]
@@ -97,6 +98,22 @@ impl Agent {
         verdict
     }
 
+    /// What it adds to the cost of the plan, and to a bound below the cost of every plan; prices of the newest judgement.
+    pub(super) fn certify(
+        &self,
+        model: &Model,
+        prices: &[f64],
+        (left, right): (Option<Trajectory>, Option<Trajectory>),
+    ) -> (Interval, Interval) {
+        let (mut upper, mut lower) = (Interval::ZERO, Interval::ZERO);
+        for (place, axis) in self.axes.iter().enumerate() {
+            let sides = (left.map(|left| left[place]), right.map(|right| right[place]));
+            let (cost, least) = axis.certify(model, prices, sides);
+            (upper, lower) = (upper.plus(cost), lower.plus(least));
+        }
+        (upper, lower)
+    }
+
     /// Shortens `length` to where the first own constraint is met on the way to the target.
     pub(super) fn first_obstacle(&self, model: &Model, length: &mut f64) -> Option<AxisChange> {
         let mut first = None;
@@ -140,13 +157,18 @@ impl Agent {
         State { position: [x.positions()[0], y.positions()[0]], velocity: [x.velocities()[1], y.velocities()[1]] }
     }
 
-    /// By how much a limit of its own is overrun.
+    /// By how much, of the limit, a limit of its own is overrun.
     pub(super) fn violation(&self, formation: &Formation) -> f64 {
         let mut worst: f64 = 0.0;
         for axis in &self.axes {
             for (input, pair) in axis.inputs().iter().zip(axis.velocities().windows(2)) {
-                worst = worst.max(input.abs() - formation.input_max).max(pair[1].abs() - formation.velocity_max);
-                worst = worst.max((pair[0] + formation.step_s * input - pair[1]).abs());
+                worst = worst.max(input.abs() / formation.input_max - 1.0);
+                worst = worst.max(pair[1].abs() / formation.velocity_max - 1.0);
+                let off = pair[0] + formation.step_s * input - pair[1];
+                worst = worst.max(off.abs() / formation.velocity_max);
+                if input.is_nan() || off.is_nan() {
+                    return f64::INFINITY;
+                }
             }
         }
         worst

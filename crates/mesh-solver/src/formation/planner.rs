@@ -14,6 +14,8 @@
 use super::agent::{Agent, AxisChange};
 use super::model::Model;
 use super::{Formation, FormationError, State, VEHICLES_MAX};
+use crate::bound::relative_gap;
+use crate::interval::Interval;
 
 /// What a plan took.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -33,7 +35,7 @@ pub struct Plan {
     pub upper: f64,
     /// No plan costs less.
     pub lower: f64,
-    /// By how much it breaks a constraint: rounding only.
+    /// By how much, of the constraint's limit, it breaks a constraint: rounding only.
     pub violation: f64,
     /// Price of thrust at each step.
     pub prices: Vec<f64>,
@@ -135,9 +137,13 @@ impl Planner {
                 Some(Obstacle::Own(vehicle, change)) => self.change(vehicle, change),
                 None => {
                     let (upper, lower, releases) = self.judge();
-                    self.gap = (upper - lower) / upper.abs().max(1.0);
+                    self.gap = relative_gap(lower, upper);
                     if self.gap <= self.gap_max || releases.is_empty() {
-                        return self.plan(upper, lower);
+                        let (upper, lower) = self.certify();
+                        self.gap = relative_gap(lower, upper);
+                        if self.gap <= self.gap_max || releases.is_empty() {
+                            return self.plan(upper, lower);
+                        }
                     }
                     self.release(releases, moved);
                     moved = false;
@@ -239,7 +245,8 @@ impl Planner {
         (length, first)
     }
 
-    /// Cost, a bound on it from below, and all multipliers of the wrong sign; nothing held is in the way.
+    /// Cost, what it could be as far as rounding lets one see, and all multipliers of the wrong sign; nothing held is in
+    /// the way.
     fn judge(&mut self) -> (f64, f64, Vec<(f64, Release)>) {
         let (mut cost, mut gap) = (0.0, 0.0);
         let mut releases = Vec::new();
@@ -265,8 +272,26 @@ impl Planner {
         let hops = self.agents.len() - 1;
         self.effort.bytes += bytes(hops * (3 * self.model.steps() + 2 + 2));
         self.effort.rounds += 2 * hops as u64;
-        let lower = cost - gap - ROUNDING * (1.0 + cost.abs());
-        (cost, lower, releases)
+        (cost, cost - gap, releases)
+    }
+
+    /// A number above the cost of the plan and one below that of every plan, rounded outwards throughout. The two travel
+    /// with a judgement.
+    fn certify(&mut self) -> (f64, f64) {
+        let (mut upper, mut lower) = (Interval::ZERO, Interval::ZERO);
+        for (vehicle, agent) in self.agents.iter().enumerate() {
+            let left = vehicle.checked_sub(1).and_then(|left| self.agents.get(left));
+            let sides = (left.map(Agent::positions), self.agents.get(vehicle + 1).map(Agent::positions));
+            let (cost, least) = agent.certify(&self.model, &self.prices, sides);
+            (upper, lower) = (upper.plus(cost), lower.plus(least));
+        }
+        let formation = &self.model.formation;
+        let budget = Interval::point(formation.thrust_share).times(formation.input_max).times(self.agents.len() as f64);
+        for price in &self.prices {
+            lower = lower.minus(budget.times(price.max(0.0)));
+        }
+        self.effort.bytes += bytes((self.agents.len() - 1) * 2);
+        (upper.high, lower.low)
     }
 
     /// Lets go what costs, one an axis; only the most costly one if nothing `moved` since the last time.
@@ -296,12 +321,16 @@ impl Planner {
 
     fn plan(&self, upper: f64, lower: f64) -> Result<Plan, FormationError> {
         let own = self.agents.iter().map(|agent| agent.violation(&self.model.formation)).fold(0.0, f64::max);
-        let shared = self.thrust.iter().map(|thrust| thrust - self.model.thrust_max()).fold(0.0, f64::max);
+        let shared = self.thrust.iter().map(|thrust| thrust / self.model.thrust_max() - 1.0).fold(0.0, f64::max);
+        let violation = own.max(shared);
+        if violation > VIOLATION_MAX {
+            return Err(FormationError::Violated { violation });
+        }
         if self.gap > self.gap_max {
             return Err(FormationError::Unfinished { sweeps: self.effort.sweeps, gap: self.gap });
         }
         let (prices, effort) = (self.prices.clone(), self.effort);
-        Ok(Plan { upper, lower, violation: own.max(shared), prices, effort })
+        Ok(Plan { upper, lower, violation, prices, effort })
     }
 }
 
@@ -311,8 +340,8 @@ fn bytes(numbers: usize) -> u64 {
 
 /// Nearer than this part of its limit thrust is at the limit.
 const TOUCHING: f64 = 1e-11;
-/// Rounding of a cost, a gap and the sums in between, as a part of the cost.
-const ROUNDING: f64 = 1e-12;
+/// By how much, of its limit, a constraint may be broken: what sums of touching constraints round to.
+const VIOLATION_MAX: f64 = 1e-9;
 /// The smallest gap that rounding lets a plan reach.
 const GAP_LEAST: f64 = 1e-11;
 /// Most sweeps of one plan, and as many more for every vehicle; cold starts were seen to take 60 a vehicle.

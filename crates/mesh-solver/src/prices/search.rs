@@ -17,6 +17,7 @@
 
 use super::market::excess_at_most;
 use super::{Bounds, Market};
+use crate::bound::relative_gap;
 use crate::interval::Interval;
 
 /// What a search is to reach.
@@ -54,9 +55,9 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// The gap between the two, relative as [`Settings::gap`] is.
+    /// [`relative_gap`] of the two.
     pub fn gap(&self) -> f64 {
-        (self.upper - self.lower) / self.upper.abs().max(1.0)
+        relative_gap(self.lower, self.upper)
     }
 }
 

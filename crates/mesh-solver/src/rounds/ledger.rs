@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 pub(super) struct Ledger {
     priced: QpSolver,
     repaired: QpSolver,
-    /// By how much of one plus itself a plan may be off a flow.
+    /// By how much of its size a plan may be off a flow.
     tolerance: f64,
     /// This member's own numbers by version, and the plan that costs the upper one.
     own: BTreeMap<u64, (Sums, Vec<f64>)>,
@@ -131,8 +131,7 @@ impl Ledger {
             verdict.converged = before.is_some_and(|before| before.converged)
                 || (verdict.mismatch <= settings.mismatch_max
                     && verdict.residual <= settings.residual_max
-                    // Bounds that crossed by more contradict each other, and prove nothing.
-                    && verdict.gap().abs() <= settings.gap_max);
+                    && verdict.gap() <= settings.gap_max);
             self.verdict = Some(verdict);
         }
     }
@@ -185,7 +184,7 @@ impl Ledger {
         (sums, plan)
     }
 
-    /// The best plan by the priced cost `linear` that is off no flow by more than this part of one plus it.
+    /// The best plan by the priced cost `linear` that is off no flow by more than this part of its size.
     fn keep_to(
         &mut self,
         problem: &QpProblem,
@@ -196,17 +195,23 @@ impl Ledger {
     ) -> Option<Vec<f64>> {
         let (mut lower, mut upper) = (problem.lower().to_vec(), problem.upper().to_vec());
         for (variable, flow, _) in claimed(links, version) {
-            let off = part * (1.0 + flow.abs());
             let (least, most) = (lower[variable], upper[variable]);
+            let off = part * size(problem, variable, flow);
             (lower[variable], upper[variable]) = ((flow - off).clamp(least, most), (flow + off).clamp(least, most));
         }
         let plan = self.repaired.solve(linear, &lower, &upper).ok()?.x;
         // A flow may be beyond what the variable can be: then the plan does not keep to it.
         let keeps = |(variable, flow, _): (usize, f64, f64)| {
-            (plan[variable] - flow).abs() <= 2.0 * part.max(ROUNDING) * (1.0 + flow.abs())
+            let most = 2.0 * part * size(problem, variable, flow) + ROUNDING * (1.0 + flow.abs());
+            (plan[variable] - flow).abs() <= most
         };
         claimed(links, version).all(keeps).then_some(plan)
     }
+}
+
+/// What a distance from a flow is measured by: one plus the flow, or the width of the variable's box if that is less.
+fn size(problem: &QpProblem, variable: usize, flow: f64) -> f64 {
+    (1.0 + flow.abs()).min(problem.upper()[variable] - problem.lower()[variable])
 }
 
 /// Variable, flow and price of every edge, as claimed.

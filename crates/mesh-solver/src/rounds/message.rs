@@ -3,6 +3,7 @@
 //! A member sends one [`Message`] to each neighbour a round. It holds a [`Frame`] of its own and may pass on frames of
 //! others. A frame is complete in itself: what it says replaces what older ones said, so any may be lost, doubled or late.
 
+use crate::bound::relative_gap;
 pub use crate::edge::Offer;
 
 /// All that one member sends to a neighbour in one round.
@@ -102,9 +103,9 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// What the plan may cost more than the best, relative to what it costs.
+    /// [`relative_gap`] of the bounds: what the plan may cost more than the best.
     pub fn gap(&self) -> f64 {
-        (self.upper - self.lower) / self.upper.abs().max(1.0)
+        relative_gap(self.lower, self.upper)
     }
 }
 

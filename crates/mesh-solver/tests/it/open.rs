@@ -173,7 +173,7 @@ fn bounds_may_come_and_go() {
     let mut solver = QpSolver::new(&problem, &[0.0; 2], Settings::default()).expect("feasible");
     let bounded = solver.solve_as_given().expect("bounded").x;
     match solver.solve(problem.linear(), problem.lower(), &[1.0, NONE]) {
-        Err(QpError::Unbounded(Ray { direction, slope })) => {
+        Err(QpError::Unbounded(Ray { direction, slope, .. })) => {
             assert_eq!((direction, slope < -0.99), (vec![0.0, 1.0], true))
         }
         other => panic!("{other:?}"),

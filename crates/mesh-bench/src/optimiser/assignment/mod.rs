@@ -13,6 +13,7 @@ use mesh_solver::assignment::{
     AgentProblem, AssignmentError, AssignmentProblem, AssignmentReport, AssignmentSettings, Job, Links, Outcome,
     PlainBid, Task, Worth, plain_auction, solve,
 };
+use mesh_solver::bound::relative_gap;
 
 /// An instance in the terms of the OR-Library: every task is done by exactly one agent, the profit is maximised.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,7 +103,7 @@ fn measure_one(instance: &Instance) -> Result<Option<Measured>, SuiteError> {
     check(&problem, &report).map_err(failed)?;
     let certificate = &report.certificate;
     let bound = certificate.bound.value();
-    let gap_of = |value: f64| (bound - value) / bound.abs().max(1.0);
+    let gap_of = |value: f64| relative_gap(value, bound);
     let peer = without_prices(&problem, &links).map_err(failed)?;
     Ok(Some(Measured {
         name: instance.name.clone(),

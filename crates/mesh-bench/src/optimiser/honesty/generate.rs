@@ -54,18 +54,22 @@ pub(super) enum Kind {
     Singular,
     /// No P.
     Linear,
-    /// Units from 1e-4 to 1e4.
+    /// Units from 1e-6 to 1e6.
     BadlyScaled,
+    /// Rows and their doubles turned by next to nothing, all of them tight.
+    NearlyParallel,
     /// No bounds on variables, and a best point.
     Open,
     /// Rows that exclude each other.
     Infeasible,
+    /// Rows whose sides cross by so little that it might be rounding.
+    NearlyInfeasible,
     /// A ray along which the cost falls.
     Unbounded,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::Dense,
         Self::Sparse,
         Self::BoxOnly,
@@ -74,11 +78,18 @@ impl Kind {
         Self::Singular,
         Self::Linear,
         Self::BadlyScaled,
+        Self::NearlyParallel,
         Self::Open,
         Self::Infeasible,
+        Self::NearlyInfeasible,
         Self::Unbounded,
     ];
 }
+
+/// Powers of ten that units may differ by.
+pub(super) const TEN: [f64; 13] = [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 1e2, 1e3, 1e4, 1e5, 1e6];
+/// Angles between rows, and distances between sides, that are next to nothing.
+const NEARLY: [f64; 4] = [1e-4, 1e-5, 1e-6, 1e-7];
 
 /// What is so by construction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,8 +121,9 @@ pub(super) fn case(kind: Kind, seed: u64) -> Case {
     draft.add_rows(&mut dice, kind);
     draft.add_cost(&mut dice, kind);
     let truth = match kind {
-        Kind::Infeasible => {
-            draft.contradict(&mut dice);
+        Kind::Infeasible | Kind::NearlyInfeasible => {
+            let by = if kind == Kind::Infeasible { 0.01 } else { NEARLY[dice.below(3)] };
+            draft.contradict(&mut dice, by);
             Truth::Infeasible
         }
         Kind::Unbounded => {
@@ -177,7 +189,10 @@ impl Draft {
             Kind::Sparse | Kind::Linear => (dice.below(2 * n), dice.below(1 + n / 3), 0.1),
             Kind::EquationRich => (dice.below(n), n * 4 / 5 + dice.below(1 + n / 5), 0.1),
             Kind::Degenerate => (n + dice.below(2 * n), dice.below(1 + n / 2), 0.7),
-            Kind::Singular | Kind::BadlyScaled | Kind::Infeasible => (dice.below(2 * n), dice.below(1 + n / 3), 0.2),
+            Kind::NearlyParallel => (dice.below(n), dice.below(1 + n / 3), 0.5),
+            Kind::Singular | Kind::BadlyScaled | Kind::Infeasible | Kind::NearlyInfeasible => {
+                (dice.below(2 * n), dice.below(1 + n / 3), 0.2)
+            }
         };
         for _ in 0..inequalities {
             let row = self.row(dice, density, tight);
@@ -188,8 +203,30 @@ impl Draft {
             row.upper = row.lower;
             self.rows.push(row);
         }
-        if kind == Kind::Degenerate {
-            self.repeat_rows(dice);
+        match kind {
+            Kind::Degenerate => self.repeat_rows(dice),
+            Kind::NearlyParallel => self.turn_rows(dice),
+            _ => {}
+        }
+    }
+
+    /// Inequalities again, each turned a little, and tight at the point. Of equations that are nearly parallel nobody could
+    /// say which point is the best: neither the referee's arithmetic nor a bound's goes that far.
+    fn turn_rows(&mut self, dice: &mut Dice) {
+        for place in
+            (0..self.rows.len()).filter(|place| self.rows[*place].lower < self.rows[*place].upper).collect::<Vec<_>>()
+        {
+            let mut row = self.rows[place].clone();
+            let turn = NEARLY[dice.below(NEARLY.len())];
+            row.terms.iter_mut().for_each(|(_, a)| *a *= 1.0 + turn * dice.signed());
+            let value = Self::along(&row.terms, &self.point);
+            row.lower = value;
+            row.upper = if row.upper.is_finite() {
+                value + (self.rows[place].upper - self.rows[place].lower)
+            } else {
+                row.upper
+            };
+            self.rows.push(row);
         }
     }
 
@@ -211,11 +248,11 @@ impl Draft {
         self.linear = (0..n).map(|_| if dice.chance(0.3) { 0.0 } else { 3.0 * dice.signed() }).collect();
         match kind {
             Kind::Linear | Kind::Open | Kind::Unbounded => {}
-            Kind::Sparse | Kind::EquationRich | Kind::BoxOnly | Kind::Infeasible => {
+            Kind::Sparse | Kind::EquationRich | Kind::BoxOnly | Kind::Infeasible | Kind::NearlyInfeasible => {
                 self.quadratic = (0..n).filter(|_| dice.chance(0.6)).map(|j| (j, j, 0.0)).collect();
                 self.quadratic.iter_mut().for_each(|(_, _, value)| *value = 0.01 + dice.unit());
             }
-            Kind::Dense | Kind::BadlyScaled => self.add_rank(dice, n, 0.01),
+            Kind::Dense | Kind::BadlyScaled | Kind::NearlyParallel => self.add_rank(dice, n, 0.01),
             Kind::Degenerate | Kind::Singular => self.add_rank(dice, 1 + n / 3, 0.0),
         }
     }
@@ -231,14 +268,15 @@ impl Draft {
         }
     }
 
-    /// Rows that cannot hold together: more than the box gives, a sum of two beyond both, or an equation twice.
-    fn contradict(&mut self, dice: &mut Dice) {
+    /// Rows that cannot hold together: more than the box gives, a sum of two beyond both, or an equation twice, each by
+    /// so much.
+    fn contradict(&mut self, dice: &mut Dice, by: f64) {
         let mut first = self.row(dice, 0.3, 0.0);
         first.upper = first.upper.min(Self::along(&first.terms, &self.point) + 0.2);
         match dice.below(3) {
             0 => {
                 let most: f64 = first.terms.iter().map(|(j, a)| (a * self.lower[*j]).max(a * self.upper[*j])).sum();
-                self.rows.push(QpRow { terms: first.terms, lower: most + 0.01, upper: most + 1.0 });
+                self.rows.push(QpRow { terms: first.terms, lower: most + by, upper: most + 1.0 });
             }
             1 => {
                 let mut second = self.row(dice, 0.3, 0.0);
@@ -247,14 +285,14 @@ impl Draft {
                 for row in [&first, &second] {
                     row.terms.iter().for_each(|(j, a)| sum[*j] += a);
                 }
-                let lower = first.upper + second.upper + 0.01;
+                let lower = first.upper + second.upper + by;
                 let terms = sum.into_iter().enumerate().filter(|(_, a)| *a != 0.0).collect();
                 self.rows.extend([first, second, QpRow { terms, lower, upper: f64::INFINITY }]);
             }
             _ => {
                 first.upper = first.lower;
                 let mut second = first.clone();
-                second.lower += 0.01;
+                second.lower += by;
                 second.upper = second.lower;
                 self.rows.extend([first, second]);
             }
@@ -308,11 +346,10 @@ impl Draft {
         }
     }
 
-    /// Other units: variables and rows by 1e-4..1e4, the cost by what is returned.
+    /// Other units: variables and rows by 1e-6..1e6, the cost by what is returned.
     fn distort(&mut self, dice: &mut Dice) -> f64 {
-        const TEN: [f64; 9] = [1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 1e2, 1e3, 1e4];
-        let unit: Vec<f64> = self.point.iter().map(|_| TEN[dice.below(9)]).collect();
-        let cost = TEN[1 + dice.below(7)];
+        let unit: Vec<f64> = self.point.iter().map(|_| TEN[dice.below(TEN.len())]).collect();
+        let cost = TEN[3 + dice.below(5)];
         self.quadratic.iter_mut().for_each(|(i, j, value)| *value *= cost / (unit[*i] * unit[*j]));
         for (j, unit) in unit.iter().enumerate() {
             self.linear[j] *= cost / unit;
@@ -320,7 +357,7 @@ impl Draft {
             self.upper[j] *= unit;
         }
         for row in &mut self.rows {
-            let scale = TEN[dice.below(9)];
+            let scale = TEN[dice.below(TEN.len())];
             row.terms.iter_mut().for_each(|(j, value)| *value *= scale / unit[*j]);
             row.lower *= scale;
             row.upper *= scale;

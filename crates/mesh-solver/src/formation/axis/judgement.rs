@@ -2,6 +2,7 @@
 
 use super::{Axis, Change, Input};
 use crate::formation::model::Model;
+use crate::interval::Interval;
 
 /// What one coordinate says about the plan where nothing that is held keeps it from moving.
 pub(in crate::formation) struct Judgement {
@@ -27,6 +28,67 @@ impl Axis {
         cost += 0.5 * (formation.input * inputs + formation.velocity * velocities);
         let release = self.multipliers(model, prices);
         Judgement { cost, gap: self.gap(model, prices), release }
+    }
+
+    /// Encloses what this coordinate adds to the cost of the plan, and a number that it adds to one below the cost of every
+    /// plan, whatever the rounding did so far.
+    ///
+    /// The cost is above its tangent at the plan. The tangent's slopes by positions and velocities are pulled back to the
+    /// inputs along the dynamics; to these come the pressures of walls, for which |v| is at most so much, and each input is
+    /// worth at least what it is at the end of its range that is best at the price of thrust.
+    pub(in crate::formation) fn certify(
+        &self,
+        model: &Model,
+        prices: &[f64],
+        (left, right): (Option<&[f64]>, Option<&[f64]>),
+    ) -> (Interval, Interval) {
+        let formation = &model.formation;
+        let (mut cost, mut tangent) = (Interval::ZERO, Interval::ZERO);
+        let charge = |cost: &mut Interval, weight: f64, off: Interval| {
+            *cost = cost.plus(off.square().times(0.5).times(weight));
+            off.times(weight)
+        };
+        let mut slopes = Vec::with_capacity(self.positions.len());
+        for (k, position) in self.positions.iter().enumerate() {
+            let here = Interval::point(*position);
+            let apart = |from: Interval, to: Interval| to.minus(from).minus(Interval::point(self.spacing));
+            let mut slope = charge(&mut cost, formation.position, here.minus(Interval::point(self.goal)));
+            if let Some(left) = left {
+                let off = apart(Interval::point(left[k]), here);
+                slope = slope.plus(charge(&mut cost, formation.formation, off));
+            }
+            if let Some(right) = right {
+                slope = slope.minus(apart(here, Interval::point(right[k])).times(formation.formation));
+            }
+            let (velocity, input) = (self.velocities[k + 1], self.inputs[k]);
+            let by_velocity = charge(&mut cost, formation.velocity, Interval::point(velocity));
+            let by_input = charge(&mut cost, formation.input, Interval::point(input));
+            tangent = tangent.minus(slope.times(*position)).minus(by_velocity.times(velocity));
+            tangent = tangent.minus(by_input.times(input));
+            slopes.push((slope, by_velocity, by_input));
+        }
+        let half = 0.5 * formation.step_s;
+        // By all positions from here on, and by all velocities.
+        let (mut ahead, mut push) = (Interval::ZERO, Interval::ZERO);
+        for (k, (slope, by_velocity, by_input)) in slopes.into_iter().enumerate().rev() {
+            let with_this = ahead.plus(slope);
+            let pressure = self.pressure(k + 1);
+            push = push.plus(by_velocity).plus(with_this.plus(ahead).times(half)).plus(Interval::point(pressure));
+            tangent = tangent.minus(Interval::point(pressure.abs()).times(formation.velocity_max));
+            let worth = push.times(formation.step_s).plus(by_input);
+            let most = worth.low.abs().max(worth.high.abs());
+            let excess = (most - prices[k].max(0.0)).next_up().max(0.0);
+            tangent = tangent.minus(Interval::point(excess).times(formation.input_max));
+            ahead = with_this;
+        }
+        let start = ahead.times(self.start).plus(ahead.times(half).plus(push).times(self.velocities[0]));
+        (cost, cost.plus(tangent).plus(start))
+    }
+
+    /// The multiplier of what holds a velocity, cut to its right sign.
+    fn pressure(&self, velocity: usize) -> f64 {
+        let pressure = self.pressures[velocity];
+        if f64::from(self.walls[velocity]) * pressure > 0.0 { pressure } else { 0.0 }
     }
 
     /// Leaves the slopes of the cost by velocities in `pulled`; returns the cost of positions.
@@ -109,8 +171,7 @@ impl Axis {
         let mut gap = 0.0;
         let mut push = 0.0;
         for step in (0..model.steps()).rev() {
-            let side = f64::from(self.walls[step + 1]);
-            let pressure = if side * self.pressures[step + 1] > 0.0 { self.pressures[step + 1] } else { 0.0 };
+            let (side, pressure) = (f64::from(self.walls[step + 1]), self.pressure(step + 1));
             gap += pressure * (side * formation.velocity_max - self.velocities[step + 1]);
             push -= formation.step_s * (self.pulled[step] + pressure);
             let (price, input) = (prices[step].max(0.0), self.inputs[step]);
