@@ -10,8 +10,9 @@
 //!
 //! The sum of the three is the bound. Steps 1 to 3 hold for any `p` and `y`, so these may come from anywhere and be
 //! wrong; only how close the bound is depends on them. Every operation is done on intervals that are rounded outwards,
-//! and the lower end is returned. What is assumed and not proved here is that P is positive semidefinite; for a
-//! diagonal P the check in [`QpProblem::new`] is exact.
+//! and the lower end is returned. A P that bends down by what rounding leaves of a zero passes [`QpProblem::new`], with a
+//! diagonal D for which P + D is positive semidefinite for sure; then step 1 is short of 1/2 (x-p)'D(x-p), the most of
+//! which over the box is taken off.
 
 use crate::interval::Interval;
 use crate::problem::{QpProblem, QpRow};
@@ -40,7 +41,12 @@ pub fn lower_bound(problem: &QpProblem, extra: &[(usize, f64)], point: &[f64], m
         curvature = curvature.plus(gradient.times(*value));
         reduced[j] = reduced[j].plus(gradient);
     }
-    let tangent = Interval::point(problem.constant()).minus(curvature.times(0.5));
+    let mut tangent = Interval::point(problem.constant()).minus(curvature.times(0.5));
+    for (j, lift) in problem.lift().iter().enumerate().filter(|(_, lift)| **lift > 0.0) {
+        let away = |side: f64| Interval::point(side).minus(Interval::point(point[j])).square().high;
+        let most = away(problem.lower()[j]).max(away(problem.upper()[j]));
+        tangent = tangent.minus(Interval::point(most).times(0.5).times(*lift));
+    }
     let least = least_over(problem.rows(), problem.lower(), problem.upper(), reduced, multipliers);
     let bound = tangent.plus(least).low;
     if bound.is_nan() { f64::NEG_INFINITY } else { bound }
@@ -70,7 +76,7 @@ pub fn cost_rounded_up(problem: &QpProblem, x: &[f64]) -> f64 {
 /// far apart as others.
 pub fn relative_gap(lower: f64, upper: f64) -> f64 {
     let gap = (upper - lower) / upper.abs().max(1.0);
-    if gap >= -CROSSED && gap < f64::INFINITY { gap.abs() } else { f64::INFINITY }
+    if (-CROSSED..f64::INFINITY).contains(&gap) { gap.abs() } else { f64::INFINITY }
 }
 
 /// Steps 2 and 3: encloses a lower bound on `cost'x` over rows and box.
@@ -137,6 +143,27 @@ mod tests {
         let paid = lower_bound(&problem(), &[(0, -3.0)], &[1.0, 0.0], &[0.0]);
         assert!(paid < -2.5 && paid > -2.5 - 1e-13, "{paid}");
         assert_eq!(lower_bound(&problem(), &[(2, 1.0)], &[1.0, 0.0], &[1.0]), f64::NEG_INFINITY);
+    }
+
+    /// P has the eigenvalue -1e-12, and where it bends down the box is large: the tangent at zero is above the cost.
+    #[test]
+    fn what_passes_for_convex_is_accounted_for() {
+        let wide = 1e6;
+        let problem = QpProblem::new(
+            &[(0, 0, 1.0), (0, 1, 1.0 + 1e-12), (1, 1, 1.0)],
+            vec![0.0; 2],
+            0.0,
+            Vec::new(),
+            vec![-wide; 2],
+            vec![wide; 2],
+        )
+        .expect("convex but for rounding");
+        let there = cost_rounded_up(&problem, &[wide, -wide]);
+        assert!(there < -0.9, "it bends down: {there}");
+        for point in [vec![0.0, 0.0], vec![wide, -wide], vec![1.0, -1.0]] {
+            let bound = lower_bound(&problem, &[], &point, &[]);
+            assert!(bound <= there && bound > -1e3, "{bound} from {point:?}, it can cost {there}");
+        }
     }
 
     #[test]

@@ -1,11 +1,19 @@
-//! Whether a quadratic cost is convex, and where it bends down most if it is not.
+//! Whether a quadratic cost is convex, where it bends down most if it is not, and how far it may bend down after all.
+//!
+//! No arithmetic tells a P with a zero eigenvalue from one whose least eigenvalue is next to nothing below. What is within
+//! rounding passes, and what passes gets a proof of how little it can bend down, so that bounds can account for it: if a
+//! Cholesky factorisation of a matrix A of size n comes to its end, no eigenvalue of A is below -g tr(A) with
+//! g = (n + 1) u / (1 - 2 (n + 1) u) and u the unit of rounding (Rump 2006).
 
-use crate::dense::{Matrix, cholesky, dot, norm};
+use crate::dense::{Matrix, cholesky, dot, norm, power_of_two};
 use crate::problem::Malformed;
 
 /// Exact for a diagonal P, whose full rows are given, columns ascending. For others the variables that are coupled are
 /// eliminated, largest curvature first, and what rounding could have made negative passes.
-pub(crate) fn check_convex(rows: &[Vec<(usize, f64)>]) -> Result<(), Malformed> {
+///
+/// Returns what has to be added to the diagonal of P, one entry a variable, for it to be positive semidefinite for sure;
+/// nothing if it is so as it stands.
+pub(crate) fn check_convex(rows: &[Vec<(usize, f64)>]) -> Result<Vec<f64>, Malformed> {
     for (variable, row) in rows.iter().enumerate() {
         let curvature = entry(rows, variable, variable);
         // No curvature of its own but coupled to another: an indefinite 2 x 2 block.
@@ -35,8 +43,43 @@ pub(crate) fn check_convex(rows: &[Vec<(usize, f64)>]) -> Result<(), Malformed> 
     let is_torn = |a: &usize| remaining.iter().any(|b| left[*a][*b].abs() > 2.0 * NOISE);
     match bends_down.map(|(place, _)| remaining[place]).or_else(|| remaining.iter().copied().find(is_torn)) {
         Some(a) => Err(not_convex(rows, coupled[a])),
-        None => Ok(()),
+        None => Ok(lift(rows, &coupled)),
     }
+}
+
+/// A diagonal that lifts every eigenvalue of P to zero or above; nothing if they are there. Scaled by powers of two, which
+/// is exact, so that all variables count alike.
+fn lift(rows: &[Vec<(usize, f64)>], coupled: &[usize]) -> Vec<f64> {
+    let n = coupled.len();
+    if n == 0 {
+        return Vec::new();
+    }
+    let unit: Vec<f64> = coupled.iter().map(|i| power_of_two(entry(rows, *i, *i).sqrt())).collect();
+    let mut scaled = Matrix::zeros(n, n);
+    for (a, i) in coupled.iter().enumerate() {
+        (0..n).for_each(|b| scaled.row_mut(a)[b] = entry(rows, *i, coupled[b]) / unit[a] / unit[b]);
+    }
+    // What a factor that exists may hide, of a matrix with a diagonal that is larger by `shift`; four times too much, for
+    // the rounding of all this.
+    let hidden = |shift: f64| {
+        let trace: f64 = (0..n).map(|a| (scaled.row(a)[a] + shift).abs()).sum();
+        4.0 * (n + 2) as f64 * f64::EPSILON * trace + f64::MIN_POSITIVE
+    };
+    let has_factor = |shift: f64| {
+        let mut shifted = scaled.clone();
+        (0..n).for_each(|a| shifted.row_mut(a)[a] += shift);
+        cholesky(shifted, &vec![0.0; n], 0.0).is_some()
+    };
+    let least = hidden(0.0);
+    if has_factor(-least) {
+        return Vec::new();
+    }
+    let shifts = std::iter::successors(Some(least), |shift| Some(4.0 * shift)).take(LIFTS_MAX);
+    let shift = shifts.into_iter().find(|shift| has_factor(*shift));
+    let lift = shift.map_or(f64::INFINITY, |shift| shift + hidden(shift));
+    let mut lifts = vec![0.0; rows.len()];
+    coupled.iter().zip(&unit).for_each(|(i, unit)| lifts[*i] = lift * unit * unit);
+    lifts
 }
 
 fn entry(rows: &[Vec<(usize, f64)>], i: usize, j: usize) -> f64 {
@@ -137,6 +180,8 @@ fn solve(factor: &Matrix, x: &mut [f64]) {
 
 /// Part of a diagonal entry that elimination may leave of a zero.
 const NOISE: f64 = 1e-11;
+/// Most sizes of a lift that are tried, each four times the one before.
+const LIFTS_MAX: usize = 32;
 /// Shifts that are tried for an eigenvalue.
 const SHIFTS_MAX: u32 = 60;
 /// Each shift is this part of the way from what is known to be below to what is known to be above.
@@ -163,7 +208,7 @@ mod tests {
 
     fn check(n: usize, upper: &[(usize, usize, f64)], expect: Option<(usize, f64)>) {
         match (check_convex(&full(n, upper)), expect) {
-            (Ok(()), None) => {}
+            (Ok(_), None) => {}
             (Err(Malformed::NotConvex { variable, eigenvalue }), Some((at, value))) => {
                 assert_eq!(variable, at, "{upper:?}");
                 assert!((eigenvalue - value).abs() <= 1e-12 * value.abs().max(1.0), "{eigenvalue}, not {value}");
@@ -181,6 +226,21 @@ mod tests {
         check(2, &[(0, 1, 1.0), (1, 1, 1.0)], Some((0, 0.5 - 1.25_f64.sqrt())));
         // Only the block that bends down counts, not the smaller entries elsewhere.
         check(4, &[(0, 0, 1e-3), (1, 1, 4.0), (1, 3, 5.0), (3, 3, 2.0)], Some((3, 3.0 - 26.0_f64.sqrt())));
+    }
+
+    #[test]
+    fn what_may_bend_down_is_lifted_and_nothing_else() {
+        let lifts = |upper: &[(usize, usize, f64)]| check_convex(&full(2, upper)).expect("convex but for rounding");
+        assert!(lifts(&[(0, 0, 2.0), (1, 1, 3.0)]).is_empty(), "no coupling");
+        assert!(lifts(&[(0, 0, 2.0), (0, 1, 1.0), (1, 1, 3.0)]).is_empty(), "far from zero");
+        // The least eigenvalue is -1e-12 and a bit less, of a million times as much.
+        for scale in [1.0, 1e6, 1e-6] {
+            let down = 1e-12 * scale;
+            let lifts = lifts(&[(0, 0, scale), (0, 1, scale + down), (1, 1, scale)]);
+            assert!(lifts.iter().all(|lift| *lift >= down && *lift <= 16.0 * down), "{scale}: {lifts:?}");
+            let level = check_convex(&full(2, &[(0, 0, scale), (0, 1, scale), (1, 1, scale)])).expect("convex");
+            assert!(level.iter().all(|lift| *lift > 0.0 && *lift < 1e-13 * scale), "{scale}: {level:?}");
+        }
     }
 
     #[test]

@@ -30,6 +30,8 @@ pub struct QpRow {
 pub struct QpProblem {
     /// Row i of P in full, columns ascending.
     hessian: SparseRows,
+    /// P with this on its diagonal is positive semidefinite for sure; empty if P is so as it stands.
+    lift: Vec<f64>,
     linear: Vec<f64>,
     constant: f64,
     rows: Vec<QpRow>,
@@ -139,8 +141,8 @@ impl QpProblem {
         for (place, row) in rows.iter().enumerate() {
             check_row(place, row, variables)?;
         }
-        let hessian = symmetric(quadratic, variables)?;
-        Ok(Self { hessian, linear, constant, rows, lower, upper })
+        let (hessian, lift) = symmetric(quadratic, variables)?;
+        Ok(Self { hessian, lift, linear, constant, rows, lower, upper })
     }
 
     /// The mathematics of an asset's problem.
@@ -205,6 +207,11 @@ impl QpProblem {
     /// Row `variable` of P in full: columns ascending, with their entries.
     pub fn hessian_row(&self, variable: usize) -> &[(usize, f64)] {
         self.hessian.row(variable)
+    }
+
+    /// What P lacks on its diagonal to be positive semidefinite for sure, one entry a variable; empty if that is nothing.
+    pub(crate) fn lift(&self) -> &[f64] {
+        &self.lift
     }
 
     /// `1/2 x'Px + q'x + c` in plain arithmetic.
@@ -282,8 +289,8 @@ fn check_row(place: usize, row: &QpRow, variables: usize) -> Result<(), Malforme
     Ok(())
 }
 
-/// P in full from its upper triangle.
-fn symmetric(quadratic: &[(usize, usize, f64)], variables: usize) -> Result<SparseRows, Malformed> {
+/// P in full from its upper triangle, and what it lacks to be convex for sure.
+fn symmetric(quadratic: &[(usize, usize, f64)], variables: usize) -> Result<(SparseRows, Vec<f64>), Malformed> {
     let mut rows: Vec<Vec<(usize, f64)>> = vec![Vec::new(); variables];
     for (place, (i, j, value)) in quadratic.iter().enumerate() {
         if *j >= variables {
@@ -304,8 +311,8 @@ fn symmetric(quadratic: &[(usize, usize, f64)], variables: usize) -> Result<Spar
             return Err(Malformed::Repeated { what: "quadratic row", place: variable, variable: pair[0].0 });
         }
     }
-    check_convex(&rows)?;
-    Ok(SparseRows::of(rows.iter().map(Vec::as_slice)))
+    let lift = check_convex(&rows)?;
+    Ok((SparseRows::of(rows.iter().map(Vec::as_slice)), lift))
 }
 
 #[cfg(test)]
