@@ -321,7 +321,8 @@ const LOOK: Duration = Duration::from_millis(200);
 const LOOK_SOON: Duration = Duration::from_millis(1);
 /// For how long a process that closed its pipes, or was killed, is taken to be about to end.
 const SOON: Duration = Duration::from_millis(500);
-/// How long the last output of a process is waited for.
-const DRAIN_MAX: Duration = Duration::from_millis(500);
+/// How long the last output of a process is waited for. What reads it is a thread of this process, which a busy machine may
+/// let wait.
+const DRAIN_MAX: Duration = Duration::from_secs(5);
 /// How long a killed process may take to go. The system can hold it, on a disk that does not answer.
-const KILL_MAX: Duration = Duration::from_secs(5);
+const KILL_MAX: Duration = Duration::from_secs(20);

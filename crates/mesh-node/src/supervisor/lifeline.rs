@@ -76,7 +76,7 @@ fn end_after(grace: Duration) {
 /// Of a line on standard input; more is read as several.
 const LINE_BYTES_MAX: u64 = 1024;
 /// How long the process may take from `exit` to its end.
-const EXIT_MAX: Duration = Duration::from_secs(1);
+const EXIT_MAX: Duration = Duration::from_secs(5);
 /// Exit code of a process that was asked to end and did not.
 const CODE: i32 = 130;
 

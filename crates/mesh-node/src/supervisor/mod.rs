@@ -62,7 +62,7 @@ pub enum Stdout {
 
 impl Stdout {
     /// Lets `read` have the output of each incarnation, which it is told with it, on a thread of its own. It has to read
-    /// until the end, or the process blocks. That the process ended is told when `read` has returned, or half a second
+    /// until the end, or the process blocks. That the process ended is told when `read` has returned, or five seconds
     /// later if it takes longer.
     pub fn raw(read: impl Fn(u32, ChildStdout) + Send + Sync + 'static) -> Self {
         Self::Raw(RawOutput(Arc::new(read)))

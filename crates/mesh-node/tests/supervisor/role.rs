@@ -11,8 +11,12 @@ use std::time::Duration;
 pub const VARIABLE: &str = "SUPERVISOR_TEST_ROLE";
 /// The name of the test that plays it.
 pub const TEST: &str = "role::plays_its_role";
-/// How long a process may run on when it was told to end.
-pub const GRACE: Duration = Duration::from_millis(500);
+/// How long a process may run on that hangs when it was told to end.
+const GRACE: Duration = Duration::from_millis(500);
+/// How long one may run on that does end, on a machine that is busy.
+const GRACE_OF_WILLING: Duration = Duration::from_secs(60);
+/// Nobody plays for longer than this.
+const LIFE_MAX: Duration = Duration::from_secs(300);
 /// Bytes that the hungry process fills.
 pub const MEMORY_BYTES: usize = 64 << 20;
 /// Bytes of the longest line that is shouted.
@@ -27,7 +31,7 @@ fn plays_its_role() {
     let Ok(role) = std::env::var(VARIABLE) else { return };
     // Whatever goes wrong above, no process stays behind.
     thread::spawn(|| {
-        thread::sleep(Duration::from_secs(60));
+        thread::sleep(LIFE_MAX);
         std::process::abort();
     });
     let words: Vec<&str> = role.split_whitespace().collect();
@@ -121,7 +125,7 @@ fn supervisor() {
 }
 
 fn listen() {
-    let is_watched = lifeline::watch(GRACE, |ending| {
+    let is_watched = lifeline::watch(GRACE_OF_WILLING, |ending| {
         // When the supervisor is gone, nobody reads.
         let _ = writeln!(std::io::stderr(), "ending: {ending:?}");
         exit(0);
