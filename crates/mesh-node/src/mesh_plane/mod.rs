@@ -16,7 +16,7 @@ mod settings;
 
 pub use counters::{Counters, Dropped, Traffic};
 pub use parcel::{Kind, Parcel, WIRE_LENGTH_MAX};
-pub use ports::{endpoints_of_run, free_ports};
+pub use ports::{FreePort, endpoints_of_run, free_ports};
 pub use settings::MeshSettings;
 
 use crate::error::NodeError;
@@ -85,8 +85,8 @@ impl MeshPlane {
 
     /// Hands `parcel` to the links.
     ///
-    /// Waits while they are congested, for at most [`BLOCKED_MAX`] a link: a link that takes nothing for so long is closed
-    /// and opened anew, and what was on it is lost. What is sent to a receiver without a link is lost at once; both
+    /// Waits while they are congested, for at most [`MeshSettings::blocked_max`] a link: a link that takes nothing for so long
+    /// is closed and opened anew, and what was on it is lost. What is sent to a receiver without a link is lost at once; both
     /// are for the sender to send again.
     pub fn send(&self, parcel: &Parcel) -> Result<(), SendError> {
         if parcel.from != self.address.me {
@@ -161,7 +161,7 @@ pub enum SendError {
     },
 }
 
-/// How long a link that takes nothing holds a sender up, before it is closed.
+/// How long a link that takes nothing holds a sender up before it is closed, unless somebody sets it otherwise.
 pub const BLOCKED_MAX: Duration = mesh_ros::zenoh_config::BLOCK_MAX;
 
 /// Whose plane it is.

@@ -1,6 +1,6 @@
 //! What a member's end of the mesh plane is made from, and what that means to Zenoh.
 
-use super::WIRE_LENGTH_MAX;
+use super::{BLOCKED_MAX, WIRE_LENGTH_MAX};
 use crate::certificates::Identity;
 use crate::error::{Fault, NodeError};
 use crate::fleet_folder::{Endpoint, FleetFolder};
@@ -9,7 +9,7 @@ use mesh_ros::zenoh_config;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// What a member's end of the mesh plane is made from.
 #[derive(Debug, Clone)]
@@ -28,6 +28,8 @@ pub struct MeshSettings {
     pub readers: BTreeSet<AssetId>,
     /// What the member opens its links with.
     pub identity: Identity,
+    /// How long a link that takes nothing holds a sender up, before it is closed.
+    pub blocked_max: Duration,
 }
 
 impl MeshSettings {
@@ -51,6 +53,7 @@ impl MeshSettings {
             members,
             readers: folder.file().readers.clone(),
             identity: folder.identity(me, now)?,
+            blocked_max: BLOCKED_MAX,
         })
     }
 
@@ -70,6 +73,10 @@ impl MeshSettings {
             ("transport/unicast/max_sessions", json!(self.sessions_max())),
             ("transport/unicast/max_links", json!(1)),
             ("transport/link/protocols", json!(["tls"])),
+            (
+                "transport/link/tx/queue/congestion_control/block/wait_before_close",
+                json!(self.blocked_max.as_micros() as u64),
+            ),
             ("transport/link/rx/max_message_size", json!(MESSAGE_LENGTH_MAX)),
             ("transport/link/tls", self.tls()?),
             ("access_control", self.access_control()),
@@ -184,7 +191,8 @@ const WATCHING: &[&str] = &["declare_liveliness_subscriber", "liveliness_query"]
 /// A peer that was down is met again within this time, plus what a handshake takes.
 const RETRY_MS_MAX: u64 = 200;
 const RETRY_MS_MIN: u64 = 20;
-/// Who connects and then says nothing is sent away after this time.
-const HANDSHAKE_MS_MAX: u64 = 2000;
+/// Who connects and then says nothing is sent away after this time. It is many times what a handshake takes, for machines that
+/// are busy at both ends.
+const HANDSHAKE_MS_MAX: u64 = 5000;
 /// A little more than is taken, so that what is too long is counted when it is close, and not put together when it is far.
 const MESSAGE_LENGTH_MAX: usize = WIRE_LENGTH_MAX + (64 << 10);

@@ -8,7 +8,7 @@ use crate::error::NodeError;
 use crate::fleet_folder::FleetFolder;
 use crate::flight::{FlightError, Flown, drawn_mission};
 use crate::host::Observer;
-use crate::mesh_plane::free_ports;
+use crate::mesh_plane::{FreePort, free_ports};
 use crate::reconstruct::{Watched, reconstruct};
 use crate::report::{FlightMode, ProcessFigures, SIMULATOR};
 use crate::run_folder::RunFolder;
@@ -96,7 +96,10 @@ impl ProcessFlight<'_> {
         self.fleet.renew(SystemTime::now(), longest_gap_s(&links).max(self.wall_s()))?;
         let router = Router::open(self.ros_port).map_err(|source| NodeError::LocalPlane { source })?;
         observer.process(&ProcessEvent::Router(&router.endpoint()));
-        let file = self.mission_file(&router, &links)?;
+        let chosen = self.fleet.file().members.values().filter(|member| member.endpoint.port().is_none()).count();
+        // Held until the mission is over: a member that is started again comes back to its port.
+        let ports = free_ports(chosen)?;
+        let file = self.mission_file(&router, &links, &ports)?;
         let keys = self.fleet.file().roster().iter().map(|(asset, key)| (asset.clone(), key.did())).collect();
         let settings: Vec<Settings> = fleet::settings(self.scenario, &almanac, drawn_mission()?, &keys);
         let mission = file.write(self.run, &settings, self.fleet.path())?;
@@ -134,10 +137,9 @@ impl ProcessFlight<'_> {
         }
     }
 
-    fn mission_file(&self, router: &Router, links: &LinkBook) -> Result<MissionFile, NodeError> {
+    fn mission_file(&self, router: &Router, links: &LinkBook, ports: &[FreePort]) -> Result<MissionFile, NodeError> {
         let members = &self.fleet.file().members;
-        let chosen = members.values().filter(|member| member.endpoint.port().is_none()).count();
-        let mut ports = free_ports(chosen)?.into_iter();
+        let mut ports = ports.iter().map(FreePort::number);
         let mut met = BTreeMap::new();
         for (id, member) in members {
             let endpoint = match member.endpoint.port() {

@@ -9,7 +9,7 @@ use super::queries;
 use super::views::{About, LocalPlane};
 use crate::error::{Fault, NodeError};
 use crate::fleet_folder::FleetFolder;
-use crate::mesh_plane::{Kind, MeshPlane, MeshSettings, Parcel};
+use crate::mesh_plane::{BLOCKED_MAX, Kind, MeshPlane, MeshSettings, Parcel};
 use crate::run_folder::RunFolder;
 use mesh_adapters::AdapterSettings;
 use mesh_asset::Settings;
@@ -93,6 +93,8 @@ pub fn fly_member(options: &MemberOptions, listen: impl FnOnce(End)) -> Result<H
     let local = LocalPlane::open(backend, about, &inbox.slot())?;
     let mut member = Member { seat, shell, mesh, local, incarnation, pending: None };
     let homecoming = member.serve(&inbox)?;
+    // Who asks from here on hears that nobody is there: what is refused after the figures were told would not be counted.
+    member.local.serve_no_more();
     member.shell.finish();
     close(member.mesh);
     Ok(homecoming)
@@ -129,6 +131,7 @@ fn open_mesh(
         neighbours: me.links.clone(),
         readers: folder.file().readers.clone(),
         identity: folder.identity(asset, SystemTime::now())?,
+        blocked_max: BLOCKED_MAX,
     };
     let slot = inbox.slot();
     MeshPlane::open(settings, move |parcel| slot.parcel(parcel))

@@ -63,7 +63,8 @@ pub fn simulate<W: Write>(options: SimulatorOptions<W>) -> Result<(), NodeError>
         news: options.news,
         stop: options.stop,
         pace: mission.pace,
-        start_max: if mission.members.values().any(|member| member.is_external) { EXTERNAL_MAX } else { START_MAX },
+        awaits_people: mission.members.values().any(|member| member.is_external),
+        lost_after: LOST_AFTER,
         calls: BTreeMap::new(),
         commanded: false,
     };
@@ -120,7 +121,11 @@ impl Plane {
     }
 
     fn is_there(&self, member: &AssetId) -> bool {
-        self.members.get(member).is_some_and(|client| client.wait_for_server(Duration::ZERO))
+        self.await_server(member, Duration::ZERO)
+    }
+
+    fn await_server(&self, member: &AssetId, timeout: Duration) -> bool {
+        self.members.get(member).is_some_and(|client| client.wait_for_server(timeout))
     }
 }
 
@@ -132,8 +137,10 @@ struct Simulator<'a, W> {
     news: W,
     stop: Arc<AtomicBool>,
     pace: Pace,
-    /// How long all members are waited for at the beginning.
-    start_max: Duration,
+    /// Whether somebody has to start a member by hand.
+    awaits_people: bool,
+    /// How long a member that does not answer is waited for.
+    lost_after: Duration,
     calls: BTreeMap<AssetId, Calls>,
     /// Whether anything was recorded in this tick.
     commanded: bool,
@@ -168,7 +175,7 @@ impl<W: Write> Simulator<'_, W> {
             self.conductor.advance();
             self.await_time(began)?;
         };
-        self.send_home()?;
+        self.send_home(if interrupted { HOME_INTERRUPTED_MAX } else { HOME_MAX })?;
         let now = self.conductor.now();
         for (member, calls) in &self.calls {
             News::Figures(member.clone(), calls.figures).write(&mut self.news).map_err(not_told)?;
@@ -180,14 +187,14 @@ impl<W: Write> Simulator<'_, W> {
         News::Over { now, world, interrupted }.write(&mut self.news).map_err(not_told)
     }
 
-    /// Tells everybody that the mission is over, and waits for a moment until they have ended their recordings.
-    fn send_home(&mut self) -> Result<(), NodeError> {
+    /// Tells everybody that the mission is over, and waits for at most `patience` until they have ended their recordings.
+    fn send_home(&mut self, patience: Duration) -> Result<(), NodeError> {
         let there: BTreeSet<AssetId> =
             self.plane.members.keys().filter(|member| self.plane.is_there(member)).cloned().collect();
         for member in &there {
             self.call(member, Request::End);
         }
-        let (mut left, deadline) = (there, Instant::now() + HOME_MAX);
+        let (mut left, deadline) = (there, Instant::now() + patience);
         while !left.is_empty() {
             match self.arrived.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
                 Ok(Arrived { member, number, reply }) => {
@@ -206,18 +213,27 @@ impl<W: Write> Simulator<'_, W> {
 
     /// Waits until all members are there; those that are not in time are lost before the mission begins.
     fn await_members(&mut self) -> Result<(), NodeError> {
-        let deadline = Instant::now() + self.start_max;
-        for (member, client) in &self.plane.members {
-            self.calls.insert(member.clone(), Calls::default());
-            while !client.wait_for_server(GLANCE) && Instant::now() < deadline && !self.is_stopped() {}
+        let members: Vec<AssetId> = self.plane.members.keys().cloned().collect();
+        self.calls.extend(members.iter().map(|member| (member.clone(), Calls::default())));
+        let began = Instant::now();
+        let start_max = if self.awaits_people { EXTERNAL_MAX } else { START_MAX };
+        // One that was there and died while others were waited for is waited for again.
+        while let Some(absent) = members.iter().find(|member| !self.plane.is_there(member)) {
+            if self.is_stopped() {
+                return Ok(());
+            }
+            if began.elapsed() >= start_max {
+                break;
+            }
+            self.plane.await_server(absent, GLANCE);
         }
-        if self.is_stopped() {
-            return Ok(());
+        if !self.awaits_people {
+            // Where the machine is slow or busy, who is killed takes as long to be back as all took to come up.
+            let came_up = began.elapsed().saturating_mul(COMEBACK_FACTOR);
+            self.lost_after = came_up.clamp(LOST_AFTER, LOST_AFTER_MAX);
         }
-        let absent: Vec<AssetId> =
-            self.plane.members.keys().filter(|member| !self.plane.is_there(member)).cloned().collect();
-        for member in absent {
-            self.lose(&member)?;
+        for absent in members.iter().filter(|member| !self.plane.is_there(member)).cloned().collect::<Vec<_>>() {
+            self.lose(&absent)?;
         }
         Ok(())
     }
@@ -266,7 +282,7 @@ impl<W: Write> Simulator<'_, W> {
         let now = Instant::now();
         for member in open {
             let calls = self.calls.entry(member.clone()).or_default();
-            if calls.silent.is_some_and(|since| now.duration_since(since) > LOST_AFTER) {
+            if calls.silent.is_some_and(|since| now.duration_since(since) > self.lost_after) {
                 self.lose(&member)?;
             } else if calls.again.is_some_and(|again| again <= now)
                 && let Some(grant) = self.conductor.open_grant(&member).cloned()
@@ -329,7 +345,7 @@ impl<W: Write> Simulator<'_, W> {
 
     /// Has those messages sent again that somebody misses. What cannot be had any more is given up.
     fn chase(&mut self, member: &AssetId, missing: Vec<(AssetId, u64)>, since: Instant) {
-        if since.elapsed() > LOST_AFTER {
+        if since.elapsed() > self.lost_after {
             tracing::warn!(%member, ?missing, "goes on without these messages");
             self.conductor.forgive(member, &missing);
             return;
@@ -446,13 +462,20 @@ fn not_told(source: std::io::Error) -> NodeError {
 const CALL_MAX: Duration = Duration::from_secs(3);
 /// How soon a member that has not answered is called again.
 const RETRY: Duration = Duration::from_millis(40);
-/// How long a member that does not answer is waited for.
+/// How long a member that does not answer is waited for, at least.
 const LOST_AFTER: Duration = Duration::from_secs(5);
-const START_MAX: Duration = Duration::from_secs(20);
+/// The same at most, however long the members took to come up.
+const LOST_AFTER_MAX: Duration = Duration::from_secs(30);
+/// It is waited for so many times as long as all took to come up.
+const COMEBACK_FACTOR: u32 = 4;
+/// How long all members are waited for at the beginning.
+const START_MAX: Duration = Duration::from_secs(60);
 /// The same, if a person has to start one.
 const EXTERNAL_MAX: Duration = Duration::from_secs(600);
 /// How long members may take to end their recordings.
-const HOME_MAX: Duration = Duration::from_secs(3);
+const HOME_MAX: Duration = Duration::from_secs(20);
+/// The same if somebody waits for the end.
+const HOME_INTERRUPTED_MAX: Duration = Duration::from_secs(3);
 const GLANCE: Duration = Duration::from_millis(20);
 /// How long it waits for the router of the local plane.
 const CONNECT_MAX: Duration = Duration::from_secs(10);

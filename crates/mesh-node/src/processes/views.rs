@@ -40,7 +40,7 @@ pub(super) struct LocalPlane {
     kpi: Publisher<KpiSample>,
     refused: u64,
     /// The service by which it is stepped is declared last: whoever finds it finds the rest, too.
-    _servers: [Server; 3],
+    servers: Vec<Server>,
 }
 
 impl LocalPlane {
@@ -61,7 +61,7 @@ impl LocalPlane {
                 report: node.publisher("round_report", Qos::DUAL)?,
                 kpi: node.publisher("kpi", Qos::DUAL)?,
                 refused: 0,
-                _servers: [
+                servers: vec![
                     node.serve::<GetPlan>("get_plan", move |request, responder| plan.plan(request, responder))?,
                     node.serve::<GetAuditEntries>("get_audit_entries", move |request, responder| {
                         entries.entries(request, responder);
@@ -72,6 +72,11 @@ impl LocalPlane {
             })
         });
         opened.map_err(|source| NodeError::LocalPlane { source })
+    }
+
+    /// Answers nobody any more. What it has shown stays.
+    pub(super) fn serve_no_more(&mut self) {
+        self.servers.clear();
     }
 
     /// Shows what the asset did in a tick.

@@ -1,6 +1,6 @@
 //! A member as a process of its own, which can be killed and stopped: this very program, started again.
 
-use crate::room::{MEMBERS, Room, member, settings};
+use crate::room::{MEMBERS, Room, member, patient, settings};
 use mesh_node::mesh_plane::Parcel;
 use std::collections::BTreeSet;
 use std::env;
@@ -102,7 +102,7 @@ fn a_process_that_plays_a_member() {
     let folder = env::var(FOLDER).expect("is set");
     let ports: Vec<u16> =
         env::var(PORTS).expect("is set").split(',').map(|port| port.parse().expect("is one")).collect();
-    let played = member(settings(Path::new(&folder), &name, &ports));
+    let played = member(patient(settings(Path::new(&folder), &name, &ports)));
     assert!(MEMBERS.contains(&name.as_str()));
     std::thread::spawn(|| {
         let _ = std::io::stdin().read_to_end(&mut Vec::new());
@@ -110,7 +110,7 @@ fn a_process_that_plays_a_member() {
     });
     println!("{UP}");
     loop {
-        match played.inbox.recv_timeout(Duration::from_secs(60)) {
+        match played.inbox.recv_timeout(Duration::from_secs(300)) {
             Ok(parcel) => {
                 let back = Parcel { from: parcel.to.clone(), to: parcel.from.clone(), ..parcel };
                 played.plane.send(&back).expect("sends");

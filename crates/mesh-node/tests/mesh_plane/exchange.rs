@@ -1,7 +1,7 @@
 //! What passes between members.
 
 use crate::child::Process;
-use crate::room::{Room, dials, heartbeat, id, long, on_the_wire, put_raw, puts};
+use crate::room::{Room, heartbeat, id, joins, long, on_the_wire, put_raw, puts};
 use mesh_node::mesh_plane::{Dropped, Kind, MeshPlane, Parcel, SendError, WIRE_LENGTH_MAX};
 use mesh_node::{FleetFolder, NodeError};
 use std::collections::BTreeMap;
@@ -36,7 +36,7 @@ fn members_hear_what_is_for_them_whoever_starts_first() {
 #[test]
 fn many_messages_arrive_all_and_in_order() {
     let room = Room::new();
-    let (habitat, rover) = (room.member("habitat"), room.member("rover"));
+    let (habitat, rover) = (room.patient_member("habitat"), room.member("rover"));
     habitat.meets(&["rover"]);
     let began = Instant::now();
     for frame in 0..20_000 {
@@ -52,7 +52,7 @@ fn many_messages_arrive_all_and_in_order() {
 fn what_a_member_sends_that_is_no_message_is_counted_and_harms_nobody() {
     let room = Room::new();
     let rover = room.member("rover");
-    let relay = dials("tls", room.port("rover"), Some(&room.files("relay"))).expect("a member is let in");
+    let relay = joins(room.port("rover"), &room.files("relay"));
     let (payload, attachment) = on_the_wire("relay", "rover", 0);
     let key = "mesh/lunar_base/dual/relay";
     put_raw(&relay, key, b"garbage".to_vec(), attachment.clone());

@@ -1,7 +1,7 @@
 //! Who gets nothing in and nothing out. Beside each refusal a member passes in the same way: it is the certificate that
 //! makes the difference.
 
-use crate::room::{Member, Room, SILENCE, dials, foreign, heartbeat, ids, member, puts};
+use crate::room::{Member, PATIENCE, Room, SILENCE, dials, foreign, heartbeat, ids, joins, member, puts};
 use mesh_node::certificates::Identity;
 use mesh_node::mesh_plane::MeshSettings;
 use std::io::{ErrorKind, Read, Write};
@@ -23,7 +23,7 @@ fn met() -> (Room, Member, Member) {
 
 /// That a member who dials as the refused one did is let in, and that those who are there still hear each other.
 fn members_pass(room: &Room, habitat: &Member, rover: &Member) {
-    let relay = dials("tls", room.port("rover"), Some(&room.files("relay"))).expect("a member is let in");
+    let relay = joins(room.port("rover"), &room.files("relay"));
     puts(&relay, "mesh/lunar_base/dual/relay", "relay", "rover", 1);
     assert_eq!(rover.hears(), heartbeat("relay", "rover", 1));
     habitat.says(&heartbeat("habitat", "rover", 2));
@@ -34,7 +34,7 @@ fn is_refused(protocol: &str, files: impl FnOnce(&Room) -> Option<Identity>) {
     let (room, habitat, rover) = met();
     let began = Instant::now();
     assert!(dials(protocol, room.port("rover"), files(&room).as_ref()).is_none(), "it was let in");
-    assert!(began.elapsed() < Duration::from_secs(12), "the refusal took {:?}", began.elapsed());
+    assert!(began.elapsed() < PATIENCE, "the refusal took {:?}", began.elapsed());
     members_pass(&room, &habitat, &rover);
 }
 
@@ -76,21 +76,27 @@ fn a_client_whose_certificate_is_not_yet_valid_is_refused() {
 #[test]
 fn a_certificate_made_as_those_above_is_let_in_if_it_is_good() {
     let (room, _habitat, rover) = met();
-    let relay = dials("tls", room.port("rover"), Some(&room.certified("relay", -60, 3600))).expect("is let in");
+    let relay = joins(room.port("rover"), &room.certified("relay", -60, 3600));
     puts(&relay, "mesh/lunar_base/dual/relay", "relay", "rover", 1);
     assert_eq!(rover.hears(), heartbeat("relay", "rover", 1));
 }
 
+/// On a busy machine a certificate of a few seconds may end before anything was said under it; then one that lives longer
+/// is tried.
 #[test]
 fn a_link_is_closed_when_its_certificate_ends() {
     let (room, _habitat, rover) = met();
-    let files = room.certified("relay", -60, 3);
-    let relay = dials("tls", room.port("rover"), Some(&files)).expect("is let in");
-    puts(&relay, "mesh/lunar_base/dual/relay", "relay", "rover", 1);
-    assert_eq!(rover.hears(), heartbeat("relay", "rover", 1));
+    let linked = [3, 12, 48].into_iter().find_map(|life_s| {
+        let relay = dials("tls", room.port("rover"), Some(&room.certified("relay", -60, life_s)))?;
+        puts(&relay, "mesh/lunar_base/dual/relay", "relay", "rover", 1);
+        let heard = rover.inbox.recv_timeout(Duration::from_secs(life_s.unsigned_abs())).ok()?;
+        assert_eq!(heard, heartbeat("relay", "rover", 1));
+        Some(relay)
+    });
+    let relay = linked.expect("is let in");
     let began = Instant::now();
     while relay.info().peers_zid().wait().count() > 0 {
-        assert!(began.elapsed() < Duration::from_secs(10), "the link is still there");
+        assert!(began.elapsed() < PATIENCE, "the link is still there");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -98,10 +104,9 @@ fn a_link_is_closed_when_its_certificate_ends() {
 #[test]
 fn somebody_not_in_the_fleet_gets_nothing_in_or_out_and_a_reader_only_out() {
     let (room, habitat, rover) = met();
-    let stranger = dials("tls", room.port("habitat"), Some(&room.certified("stranger", -60, 3600)));
     // The authority certified it, so the link may stand. Nothing passes.
-    let stranger = stranger.expect("TLS lets in whom the authority certified");
-    let reader = dials("tls", room.port("habitat"), Some(&room.files("ground"))).expect("is let in");
+    let stranger = joins(room.port("habitat"), &room.certified("stranger", -60, 3600));
+    let reader = joins(room.port("habitat"), &room.files("ground"));
     let (_first, to_stranger) = listens(&stranger);
     let (_second, to_reader) = listens(&reader);
     for (session, name) in [(&stranger, "stranger"), (&reader, "ground")] {
@@ -113,7 +118,7 @@ fn somebody_not_in_the_fleet_gets_nothing_in_or_out_and_a_reader_only_out() {
     assert!(habitat.plane.counters().dropped.is_empty(), "{:?}", habitat.plane.counters());
 
     // A reader's subscription takes its time to arrive; until it hears, the member goes on.
-    let heard = (1..200).find_map(|frame| {
+    let heard = (1..1800).find_map(|frame| {
         habitat.says(&heartbeat("habitat", "rover", frame));
         to_reader.recv_timeout(Duration::from_millis(50)).ok()
     });
@@ -127,7 +132,7 @@ fn somebody_not_in_the_fleet_gets_nothing_in_or_out_and_a_reader_only_out() {
 #[test]
 fn a_member_publishes_under_its_own_name_only() {
     let (room, _habitat, rover) = met();
-    let relay = dials("tls", room.port("rover"), Some(&room.files("relay"))).expect("a member is let in");
+    let relay = joins(room.port("rover"), &room.files("relay"));
     puts(&relay, "mesh/lunar_base/dual/habitat", "habitat", "rover", 1);
     puts(&relay, "mesh/lunar_base/dual/*", "habitat", "rover", 2);
     puts(&relay, "mesh/lunar_base/**", "habitat", "rover", 3);
@@ -141,7 +146,7 @@ fn a_member_publishes_under_its_own_name_only() {
 #[test]
 fn a_sign_of_life_under_another_name_is_not_believed() {
     let (room, _habitat, rover) = met();
-    let relay = dials("tls", room.port("rover"), Some(&room.files("relay"))).expect("a member is let in");
+    let relay = joins(room.port("rover"), &room.files("relay"));
     let _ghost = relay.liveliness().declare_token("mesh/lunar_base/here/ghost").wait().expect("declares");
     let _own = relay.liveliness().declare_token("mesh/lunar_base/here/relay").wait().expect("declares");
     rover.meets(&["relay"]);
@@ -180,7 +185,7 @@ fn who_connects_and_says_nothing_is_sent_away_and_keeps_nobody_out() {
     noisy.write_all(&[7; 4096]).expect("writes");
     members_pass(&room, &habitat, &rover);
     for stream in silent.iter_mut().chain([&mut noisy]) {
-        stream.set_read_timeout(Some(Duration::from_secs(6))).expect("sets");
+        stream.set_read_timeout(Some(PATIENCE)).expect("sets");
         let end = stream.read_to_end(&mut Vec::new());
         let still_open = end.is_err_and(|why| why.kind() == ErrorKind::WouldBlock);
         assert!(!still_open, "the connection is still open");

@@ -6,7 +6,7 @@ use mesh_model::{
 use mesh_node::FleetFolder;
 use mesh_node::certificates::Identity;
 use mesh_node::fleet_folder::Endpoint;
-use mesh_node::mesh_plane::{Kind, MeshPlane, MeshSettings, Parcel, free_ports};
+use mesh_node::mesh_plane::{FreePort, Kind, MeshPlane, MeshSettings, Parcel, free_ports};
 use mesh_ros::Message;
 use mesh_ros::interfaces::cosmosmesh_msgs::msg::SignedEnvelope as Carried;
 use rcgen::{CertificateParams, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair, PKCS_ED25519, SanType};
@@ -15,12 +15,12 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 use time::OffsetDateTime;
 use zenoh::{Session, Wait};
 
-/// Long enough for anything that happens at all, on a busy machine.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// Long enough for anything that happens at all, on a machine that is slow and busy.
+pub const PATIENCE: Duration = Duration::from_secs(90);
 /// How long something that must not happen is given to happen. Each test shows beside it that what may happen does so sooner.
 pub const SILENCE: Duration = Duration::from_millis(400);
 pub const MEMBERS: [&str; 3] = ["habitat", "relay", "rover"];
@@ -42,6 +42,8 @@ pub struct Room {
     _parent: tempfile::TempDir,
     pub path: PathBuf,
     pub ports: Vec<u16>,
+    /// What a member listens on later, no other room takes before.
+    _claims: Vec<FreePort>,
 }
 
 /// A plane and what arrives at it.
@@ -61,7 +63,8 @@ impl Room {
         fs::write(&file, text.replacen("name = ", "readers = [\"ground\"]\nname = ", 1)).expect("writes");
         let folder = FleetFolder::open_or_create(&path, &fleet_id(), &members).expect("opens");
         folder.renew(SystemTime::now(), 0).expect("issues certificates");
-        Self { _parent: parent, path, ports: free_ports(MEMBERS.len()).expect("free ports") }
+        let claims = free_ports(MEMBERS.len()).expect("free ports");
+        Self { _parent: parent, path, ports: claims.iter().map(FreePort::number).collect(), _claims: claims }
     }
 
     pub fn port(&self, name: &str) -> u16 {
@@ -74,6 +77,11 @@ impl Room {
 
     pub fn member(&self, name: &str) -> Member {
         member(self.settings(name))
+    }
+
+    /// One that gives no link up because the machine lets the other end wait.
+    pub fn patient_member(&self, name: &str) -> Member {
+        member(patient(self.settings(name)))
     }
 
     /// The member's files, as a client takes them.
@@ -112,6 +120,10 @@ pub fn settings(path: &Path, name: &str, ports: &[u16]) -> MeshSettings {
     let folder = FleetFolder::open_for(path, &id(name)).expect("opens");
     let endpoints = MEMBERS.map(id).into_iter().zip(ports.iter().map(|port| Endpoint::loopback(*port))).collect();
     MeshSettings::of(&folder, &id(name), &endpoints, SystemTime::now()).expect("are good")
+}
+
+pub fn patient(settings: MeshSettings) -> MeshSettings {
+    MeshSettings { blocked_max: PATIENCE, ..settings }
 }
 
 pub fn member(settings: MeshSettings) -> Member {
@@ -156,6 +168,17 @@ pub fn dials(protocol: &str, port: u16, files: Option<&Identity>) -> Option<Sess
     });
     let config = zenoh::Config::from_json5(&config.to_string()).expect("is a configuration");
     zenoh::open(config).wait().ok()
+}
+
+/// The same for somebody who is to be let in: as often as it takes, for a busy machine may be too slow for one handshake.
+pub fn joins(port: u16, files: &Identity) -> Session {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(session) = dials("tls", port, Some(files)) {
+            return session;
+        }
+        assert!(Instant::now() < deadline, "it is not let in");
+    }
 }
 
 /// The payload and attachment of a message from `author` to `to`.
