@@ -8,12 +8,17 @@ use mesh_ros::interfaces::std_msgs::msg::Header;
 use mesh_ros::rmw_zenoh::{Router, Settings, ZenohBackend};
 use mesh_ros::{Counts, Node, Publisher, Qos, interfaces};
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(90);
+/// What getting the two packages may take; on a network that is slower the test is skipped.
+const GETTING_MAX: Duration = Duration::from_secs(240);
 
 #[test]
 fn an_independent_peer_understands_and_is_understood() {
@@ -22,7 +27,8 @@ fn an_independent_peer_understands_and_is_understood() {
         Err(why) => return println!("skipped: no independent ROS 2 decoder: {why}"),
     };
     let router = Router::open(0).expect("a free port");
-    let backend = ZenohBackend::connect(&Settings::local(router.port())).expect("the router is there");
+    let settings = Settings { connect_timeout: PATIENCE, ..Settings::local(router.port()) };
+    let backend = ZenohBackend::connect(&settings).expect("the router is there");
     let node = Node::new(backend, "/base", "habitat").expect("a node");
     let _kept = say(&node);
     let clock = node.publisher::<Clock>("/clock", Qos::CLOCK).expect("publishes");
@@ -93,9 +99,13 @@ fn say(node: &Node) -> (Publisher<AssetStatus>, Publisher<DualVariables>) {
     (status, dual)
 }
 
-/// The Python to run the peer with, in an environment of its own below the target directory.
+/// The Python to run the peer with, in an environment of its own below the target directory. Of two runs at once the second
+/// waits for what the first gets.
 fn prepared() -> Result<PathBuf, String> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("interop-venv");
+    let room = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let lock = File::create(room.join("interop-venv.lock")).map_err(|why| format!("its lock: {why}"))?;
+    lock.lock().map_err(|why| format!("its lock: {why}"))?;
+    let folder = room.join("interop-venv");
     let python = folder.join("bin/python");
     let ready = |python: &Path| {
         let imports = Command::new(python).args(["-c", "import zenoh, zenoh.ext, rosbags.typesys"]).output();
@@ -103,7 +113,7 @@ fn prepared() -> Result<PathBuf, String> {
     };
     if !ready(&python) {
         run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
-        let packages = ["install", "--quiet", "--timeout", "20", "--retries", "1"];
+        let packages = ["install", "--quiet", "--no-input", "--timeout", "20", "--retries", "1"];
         run(Command::new(&python)
             .args(["-m", "pip"])
             .args(packages)
@@ -112,14 +122,39 @@ fn prepared() -> Result<PathBuf, String> {
     if ready(&python) { Ok(python) } else { Err("the packages are there but cannot be imported".to_owned()) }
 }
 
-/// The last line of what it says, if it fails.
+/// The last line of what it says, if it fails or does not end.
 fn run(command: &mut Command) -> Result<(), String> {
-    let output = command.output().map_err(|why| format!("{:?}: {why}", command.get_program()))?;
-    let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
-    match output.status.success() {
+    let program = format!("{:?}", command.get_program());
+    let failed = |why: std::io::Error| format!("{program}: {why}");
+    let piped = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = piped.spawn().map_err(failed)?;
+    let heard = [child.stderr.take().map(heard), child.stdout.take().map(heard)];
+    let deadline = Instant::now() + GETTING_MAX;
+    let status = loop {
+        match child.try_wait().map_err(failed)? {
+            Some(status) => break status,
+            None if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(50)),
+            None => {
+                child.kill().and_then(|()| child.wait()).map_err(failed)?;
+                return Err(format!("{program} had not ended after {GETTING_MAX:?}"));
+            }
+        }
+    };
+    let said: String = heard.into_iter().flatten().filter_map(|reader| reader.join().ok()).collect();
+    match status.success() {
         true => Ok(()),
         false => Err(said.trim_end().lines().last().unwrap_or("it failed without a word").to_owned()),
     }
+}
+
+/// Reads what a process says, so that it never waits for a reader.
+fn heard(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // What was read before it broke off is what there is.
+        let _ = pipe.read_to_end(&mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
 }
 
 /// The process of the peer; it ends with the test.
@@ -155,7 +190,7 @@ impl Peer {
         drop(self.0.stdin.take());
         let mut said = String::new();
         let mut output = self.0.stdout.take().expect("it is piped");
-        std::io::Read::read_to_string(&mut output, &mut said).expect("text");
+        output.read_to_string(&mut said).expect("text");
         let status = self.0.wait().expect("it was started");
         assert!(status.success(), "the peer found a fault: {}", said.lines().last().unwrap_or_default());
         said
