@@ -7,7 +7,7 @@ mod ends;
 mod noise;
 mod refused;
 
-use crate::flight::{Flight, Folder, home, program};
+use crate::flight::{Flight, Folder, MEMBERS, home, program};
 use mesh_model::{AssetId, FleetId};
 use mesh_node::FleetFolder;
 use serde_json::Value;
@@ -195,14 +195,6 @@ fn ended(mut child: Child, limit: Duration) -> Said {
     Said { code: status.code(), stdout: text(stdout), stderr: text(stderr), took }
 }
 
-fn until_it_has_logged(flight: &Flight, name: &str) {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    while fs::metadata(flight.run().join(format!("logs/{name}.log"))).map_or(0, |file| file.len()) < 2000 {
-        assert!(Instant::now() < deadline, "{name} logs nothing");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
 fn asset(name: &str) -> AssetId {
     AssetId::new(name).expect("a good name")
 }
@@ -213,10 +205,9 @@ fn copy(from: &Path, to: &Path) {
     assert!(copied.success());
 }
 
-const MEMBERS: [&str; 4] = ["habitat", "planner", "rover", "satellite"];
 /// What the links of the scenario stay away at most: certificates live for three times that.
 const GAP_S: u64 = 6 * 3600;
-/// No command takes this long on the short mission, on a machine that is busy with other things.
-const ENDS_MAX: Duration = Duration::from_secs(60);
-/// What cannot work is refused soon.
-const REFUSED_MAX: Duration = Duration::from_secs(15);
+/// No command takes this long on the short mission, on a machine that is slow and busy with other things.
+const ENDS_MAX: Duration = Duration::from_secs(300);
+/// What cannot work is refused, and not after a mission's time.
+const REFUSED_MAX: Duration = Duration::from_secs(120);

@@ -108,6 +108,20 @@ impl Flight {
         is_sent(signal, pid).then(|| name.to_owned())
     }
 
+    /// Waits until this member has written something down.
+    pub fn until_it_has_logged(&self, name: &str) {
+        let deadline = Instant::now() + START_MAX;
+        while fs::metadata(self.run.join(format!("logs/{name}.log"))).map_or(0, |file| file.len()) < 2000 {
+            assert!(Instant::now() < deadline, "{name} logs nothing");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Waits until every member has written something down: from here on the mission is under way.
+    pub fn until_all_have_logged(&self) {
+        MEMBERS.iter().for_each(|name| self.until_it_has_logged(name));
+    }
+
     /// The number of `run`.
     pub fn pid(&self) -> u64 {
         u64::from(self.child.id())
@@ -116,6 +130,16 @@ impl Flight {
     /// The number of a process that it has started.
     pub fn pid_of(&self, name: &str) -> u64 {
         *self.pids().iter().find(|(_, process)| *process == name).unwrap_or_else(|| panic!("no {name} was started")).0
+    }
+
+    /// Whether `run` has not ended.
+    pub fn is_under_way(&mut self) -> bool {
+        self.child.try_wait().expect("can be waited for").is_none()
+    }
+
+    /// Asks `run` once more to end, unless it has.
+    pub fn interrupt_again(&self) {
+        is_sent("-INT", self.pid());
     }
 
     /// Waits until it is over.
@@ -131,11 +155,6 @@ impl Flight {
         Ended { code: status.code(), stderr, report, flight, run: self.run, home: self.home, pids }
     }
 
-    /// Where its files are.
-    pub fn run(&self) -> &Path {
-        &self.run
-    }
-
     /// The processes that were started so far.
     fn pids(&self) -> BTreeMap<u64, String> {
         started(&self.run)
@@ -148,6 +167,26 @@ impl Ended {
         assert_eq!(self.code, Some(0), "{}", self.stderr);
         assert_eq!(self.report["status"], "pass", "{}", self.report);
         assert_eq!(self.report["replayable"], true, "{}", self.report);
+    }
+
+    /// Whether the mission was under way when `victim` was struck, whose name is `struck`. A process that has done its work
+    /// can be struck, too, and nobody misses it.
+    pub fn was_under_way(&self, victim: Victim, struck: &str) -> bool {
+        match victim {
+            Victim::Asset | Victim::Planner => self.pids.values().filter(|name| *name == struck).count() > 1,
+            Victim::Simulator => self.code != Some(0),
+            Victim::Interrupt => self.report["interrupted"] != false,
+            Victim::Supervisor => self.report == Value::Null,
+        }
+    }
+
+    /// Whether nobody missed what was struck: the mission is over, and is the one with the state hash `hash`.
+    pub fn check_over(&self, victim: Victim, hash: &Value) {
+        if !matches!(victim, Victim::Interrupt | Victim::Supervisor) {
+            self.check_good();
+        }
+        assert_eq!(self.report["state_hash"], *hash, "another mission; see {}", self.place());
+        assert!(MEMBERS.iter().all(|name| !self.is_lost(name)), "{}", self.report["processes"]);
     }
 
     /// Whether an audit finds nothing but that the logs were never closed.
@@ -251,5 +290,7 @@ pub fn program(home: &Path) -> Command {
 }
 
 pub const SCENARIO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/lunar_base.toml");
-/// How long processes may live after the one that started them: a little more than the grace that they give themselves.
-const ORPHANS_MAX: Duration = Duration::from_secs(8);
+pub const MEMBERS: [&str; 4] = ["habitat", "planner", "rover", "satellite"];
+/// How long processes may live after the one that started them: more than the grace that they give themselves, on a machine
+/// that is busy.
+const ORPHANS_MAX: Duration = Duration::from_secs(60);

@@ -27,23 +27,27 @@ fn whoever_is_killed_at_whatever_moment_nothing_acknowledged_is_lost() {
         for trial in 1..=trials {
             let mut moment = undisturbed.flight.mul_f64(0.85 * random());
             let mut name = format!("{victim:?}-{trial}");
-            let mut flight = Flight::begin(&folder, &name);
-            let struck = loop {
-                if let Some(struck) = flight.strike(victim, moment) {
-                    break struck;
+            let (struck, ended) = loop {
+                let mut flight = Flight::begin(&folder, &name);
+                if !matches!(victim, Victim::Asset | Victim::Planner) {
+                    // Members may die before the mission begins. Of the others' end nothing is left before.
+                    flight.until_all_have_logged();
                 }
-                // This flight was faster than the one that it was timed by.
-                flight.ended().check_good();
+                let struck = flight.strike(victim, moment);
+                let ended = flight.ended();
+                match struck {
+                    Some(struck) if ended.was_under_way(victim, &struck) => break (struck, ended),
+                    // This flight was faster than the one that it was timed by.
+                    _ => ended.check_over(victim, &hash),
+                }
                 (moment, name) = (moment / 2, format!("{name}-again"));
-                flight = Flight::begin(&folder, &name);
+                assert!(moment > Duration::from_millis(1), "{name}: {victim:?} is never met under way");
             };
-            let ended = flight.ended();
             println!("{struck}, {:.2} s, {}", moment.as_secs_f64(), ended.line());
             match victim {
                 Victim::Asset | Victim::Planner => {
                     ended.check_good();
                     assert_eq!(ended.report["state_hash"], hash, "{name}: another mission; see {}", ended.place());
-                    assert!(ended.restarts(&struck) >= 1, "{name}: see {}", ended.place());
                 }
                 Victim::Simulator => {
                     assert_eq!(ended.code, Some(1), "{name}: {}", ended.stderr);
@@ -82,4 +86,4 @@ fn random() -> f64 {
 }
 
 /// What a mission's processes take to come up, at most.
-const START_MAX: Duration = Duration::from_secs(60);
+const START_MAX: Duration = Duration::from_secs(120);

@@ -1,13 +1,12 @@
 //! A member that somebody starts by hand: what its folder, its mission and its files may not be.
 
 use super::refused::{foreign, spoiled_at};
-use super::{Place, asset, ended, said, until_it_has_logged};
+use super::{ENDS_MAX, Place, asset, ended, said};
 use crate::flight::Ended;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
-use std::time::Duration;
 
 #[test]
 fn a_robot_with_a_bad_fleet_folder_is_refused_and_the_mission_waits_for_a_good_one() {
@@ -53,7 +52,7 @@ fn a_robot_with_a_bad_fleet_folder_is_refused_and_the_mission_waits_for_a_good_o
     let flown = flight.ended();
     flown.check_good();
     assert_eq!(flown.said("replay"), (Some(0), true), "see {}", flown.place());
-    ended(good, Duration::from_secs(10)).check(0, &[]);
+    ended(good, ENDS_MAX).check(0, &[]);
     flown.check_no_orphans();
     place.close();
 }
@@ -124,9 +123,9 @@ fn a_member_whose_files_were_damaged_does_not_fork_its_history() {
         let place = Place::with_hours(8);
         let flight = place.begin("damaged", &["--external", "rover"]);
         let first = begin_node(&place, "rover", &place.fleet(), &place.mission("damaged"));
-        until_it_has_logged(&flight, "rover");
+        flight.until_it_has_logged("rover");
         crate::flight::signal("-KILL", u64::from(first.id()));
-        drop(ended(first, Duration::from_secs(10)));
+        drop(ended(first, ENDS_MAX));
         let path = place.run("damaged").join(file);
         let mut bytes = fs::read(&path).expect("reads");
         let middle = bytes.len() / 2;

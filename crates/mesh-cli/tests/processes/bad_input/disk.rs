@@ -1,11 +1,10 @@
 //! Disks that take no more: a limit on the length of files, which needs no rights, and a full and a read-only disk, where
 //! this machine lets the test mount one.
 
-use super::{Place, ended, said};
+use super::{ENDS_MAX, Place, ended, said};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 #[test]
 fn a_run_whose_recordings_break_off_flies_on_and_says_from_when_on_it_cannot_be_replayed() {
@@ -46,7 +45,7 @@ fn a_member_that_cannot_persist_says_nothing_more_and_the_others_go_on() {
     // Its recording is full after seconds of mission time, its log after two plans.
     let mut rover = limited(&place, 16, &arguments);
     let rover = rover.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
-    let rover = ended(rover, Duration::from_secs(60));
+    let rover = ended(rover, ENDS_MAX);
     rover.check_refused(&["rover.log", "cannot write", "no space left", "free some space"]);
     let flown = flight.ended();
     assert!(matches!(flown.code, Some(0 | 1)), "{}", flown.stderr);

@@ -89,7 +89,7 @@ fn shout(endpoint: &str, over: &AtomicBool, refused: &AtomicU64) {
     // The right names with the wrong types.
     let clock = node.publisher::<AssetStatus>("/clock", Qos::PLAN).expect("publishes");
     let status = node.publisher::<Clock>("/rover/status", Qos::CLOCK).expect("publishes");
-    let peer = zenoh::open(zenoh_config::client(endpoint, Duration::from_secs(5))).wait().expect("the router is there");
+    let peer = zenoh::open(zenoh_config::client(endpoint, CONNECT_MAX)).wait().expect("the router is there");
     let lengths = [0, 1, 3, 100, 5000, PAYLOAD_LENGTH_MAX + 1];
     while !over.load(Ordering::SeqCst) {
         // Who cannot be reached any more has nothing to be told.
@@ -160,7 +160,7 @@ fn dropped(ended: &Ended, member: &str) -> u64 {
 }
 
 fn local(endpoint: &str) -> Settings {
-    Settings { router: endpoint.to_owned(), ..Settings::local(0) }
+    Settings { router: endpoint.to_owned(), connect_timeout: CONNECT_MAX, ..Settings::local(0) }
 }
 
 fn value_in_mission(place: &Place, key: &str) -> String {
@@ -171,3 +171,5 @@ fn values_in_mission(place: &Place, key: &str) -> Vec<String> {
     let text = fs::read_to_string(place.mission("noisy")).expect("reads");
     text.lines().filter_map(|line| line.strip_prefix(key)).map(|value| value.trim_matches('"').to_owned()).collect()
 }
+
+const CONNECT_MAX: Duration = Duration::from_secs(90);
