@@ -148,7 +148,7 @@ pub enum SuiteError {
         reason: String,
     },
     /// There is nothing to run on.
-    #[error("{suite}: no case files in {}: {expected}", data.display())]
+    #[error("{suite}: {} does not hold {expected}", data.display())]
     NoCases {
         /// The suite.
         suite: &'static str,
@@ -178,7 +178,9 @@ impl SuiteError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::NoCases { expected, .. } => Some(format!("name the folder that holds {expected} with --data")),
-            _ => None,
+            Self::Unreadable { .. } => Some("check the path that --data names, and who may read it".to_owned()),
+            Self::BadFile { .. } => Some("correct the file, or take it out of the folder".to_owned()),
+            Self::Referee(_) | Self::Failed { .. } | Self::Interrupted => None,
         }
     }
 }

@@ -66,14 +66,16 @@ pub fn run(
 }
 
 fn grounds(settings: &SuiteSettings) -> Result<Vec<Ground>, SuiteError> {
-    let data = settings.data.clone().unwrap_or_default();
+    let files = pglib::case_files(settings.data.as_deref())?;
     let mut grounds = Vec::new();
     for name in CASES {
-        let path = data.join(format!("pglib_opf_case{name}.m"));
-        if !path.is_file() {
-            return Err(SuiteError::NoCases { suite: SUITE, data, expected: "pglib_opf_case*.m" });
-        }
-        let case = matpower::read(&path)?;
+        let file = format!("pglib_opf_case{name}.m");
+        let Some(path) = files.iter().find(|path| path.file_name().is_some_and(|found| found == file.as_str())) else {
+            let data = settings.data.clone().unwrap_or_else(|| pglib::DATA.into());
+            let expected = "pglib_opf_case24_ieee_rts.m, pglib_opf_case39_epri.m and pglib_opf_case73_ieee_rts.m";
+            return Err(SuiteError::NoCases { suite: SUITE, data, expected });
+        };
+        let case = matpower::read(path)?;
         let failed = |why: String| SuiteError::Failed { case: name.to_owned(), why };
         let whole = whole::solve(&case, REFEREE_TOLERANCE)?.ok_or_else(|| failed("has no plan".to_owned()))?;
         let optimum = whole.cost / case.cost_unit();

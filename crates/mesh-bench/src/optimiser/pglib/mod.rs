@@ -19,3 +19,4 @@ mod tests;
 pub use case::Case;
 pub use decomposition::{AreaNetwork, Quantity, network};
 pub use suite::run;
+pub(crate) use suite::{DATA, case_files};

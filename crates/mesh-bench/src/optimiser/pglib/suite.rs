@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 const SUITE: &str = "pglib";
 /// Where cases are looked for if no folder is given.
-const DATA: &str = "../shared/data";
+pub(crate) const DATA: &str = "../shared/data";
 /// The cases that the requirement names, and most rounds of each.
 const NAMED: [(&str, f64); 5] =
     [("24_ieee_rts", 80.0), ("39_epri", 80.0), ("73_ieee_rts", 80.0), ("179_goc", 200.0), ("588_sdet", 500.0)];
@@ -248,10 +248,14 @@ fn picture(name: &str, ours: &Outcome, rho: f64, peer: &[(f64, f64)]) -> Curve {
 }
 
 /// All `*.m` of a folder, or of the folder `pglib` in it; a single file is itself.
-fn case_files(data: Option<&Path>) -> Result<Vec<PathBuf>, SuiteError> {
+pub(crate) fn case_files(data: Option<&Path>) -> Result<Vec<PathBuf>, SuiteError> {
+    let named = data;
     let data = data.unwrap_or(Path::new(DATA));
     if data.is_file() {
         return Ok(vec![data.to_owned()]);
+    }
+    if let (Some(path), Err(why)) = (named, std::fs::metadata(data)) {
+        return Err(SuiteError::Unreadable { path: path.to_owned(), why });
     }
     let mut files = Vec::new();
     for folder in [data.to_owned(), data.join(SUITE)] {
