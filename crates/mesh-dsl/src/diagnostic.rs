@@ -211,6 +211,7 @@ impl Diagnostic {
             What::Syntax { found, .. } if NOT_FINITE.iter().any(|word| found.contains(word)) => {
                 "JSON has neither NaN nor infinity, and a problem has no use for them: every number is finite"
             }
+            What::Syntax { found, .. } if found == END_OF_TEXT => "the file is empty, or was cut off on its way",
             What::MissingField { field: "lower" | "upper", .. } | What::Kind { found: "null", .. } => BOUNDED,
             What::MissingField { .. } => "docs/diagrams.md shows a whole document",
             What::Number { expected, .. } if expected.starts_with("a number") => BOUNDED,
@@ -261,6 +262,8 @@ fn hint_for_warning(warning: &Warning) -> Option<&'static str> {
     })
 }
 
+/// What is found where nothing is left.
+pub(crate) const END_OF_TEXT: &str = "the end of the text";
 /// Words for numbers that are none, in the spellings of the world.
 const NOT_FINITE: [&str; 5] = ["NaN", "nan", "Infinity", "infinity", "inf"];
 const BOUNDED: &str =

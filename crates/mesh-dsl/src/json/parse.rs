@@ -1,7 +1,7 @@
 //! Text to values: RFC 8259, and nothing beside it.
 
 use super::{Json, Key, Stretch, Value};
-use crate::diagnostic::{What, shortened};
+use crate::diagnostic::{END_OF_TEXT, What, shortened};
 use std::collections::BTreeSet;
 
 /// Deepest lists and objects.
@@ -234,7 +234,7 @@ impl Parser<'_> {
         let left = &self.text[self.at..];
         let word = left.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(left.len());
         let found = match left.chars().next() {
-            None => "the end of the text".to_owned(),
+            None => END_OF_TEXT.to_owned(),
             Some(_) if word > 1 => format!("`{}`", shortened(&left[..word])),
             Some(other) => format!("{other:?}"),
         };

@@ -33,7 +33,7 @@ pub fn open_problem(
     plan: u64,
 ) -> Result<Opened, NodeError> {
     if !scenario.contract().members.contains(asset) {
-        return Err(NodeError::unfit(run.path(), Fault::Missing { what: "member in this run" }));
+        return Err(NodeError::unfit(run.path(), Fault::NotAMember { asset: asset.clone() }));
     }
     let opened = open_negotiations(run, scenario, seed, plan, |member| member == asset)?.pop();
     let asset = asset.clone();

@@ -165,3 +165,75 @@ pub(in crate::proof) const KIND: &str = "no plan";
 const BOXES_MAX: usize = 2_000;
 /// Most meetings, for the same reason.
 const MEETINGS_MAX: usize = 20_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proof::AnyProof;
+
+    fn refutation() -> Refutation {
+        let meeting = |number, rule| Meeting { junction: label("bus.a").expect("a good label"), number, rule };
+        let witness = |name: &str, at: Vec<usize>, prices: Vec<f64>, least| Witness {
+            name: label(name).expect("a good label"),
+            asset: AssetId::new("rover").expect("a good name"),
+            problem: Hash::of(name.as_bytes()),
+            at,
+            prices,
+            least,
+            seal: None,
+        };
+        Refutation {
+            diagram: Hash::of(b"diagram"),
+            meetings: vec![
+                meeting(0, Junction::Consensus),
+                meeting(3, Junction::Exchange(-0.1)),
+                meeting(4, Junction::Budget(1e-300)),
+            ],
+            witnesses: vec![
+                witness("a", vec![0, 1, 2], vec![1.0, 0.1 + 0.2, 5e-324], 3.0 + f64::EPSILON),
+                witness("b.c", vec![0], vec![-1.0], -2.0),
+                witness("", Vec::new(), Vec::new(), -0.0),
+            ],
+            excess: 1.0 / 3.0,
+        }
+    }
+
+    #[test]
+    fn not_a_bit_is_lost_in_the_file() {
+        let refutation = refutation();
+        let read = AnyProof::parse(&refutation.to_text()).expect("it is a proof");
+        let AnyProof::NoPlan(read) = read else { unreachable!("it is a proof that there is no plan") };
+        assert_eq!(*read, refutation);
+        assert_eq!(read.hash(), refutation.hash());
+        assert_eq!(read.witnesses[2].least.to_bits(), (-0.0_f64).to_bits());
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_and_never_adds_up() {
+        for (from, to, why) in [
+            ("\"consensus\"", "\"exchange\"", "total is missing"),
+            ("\"exchange\"", "\"consensus\"", "a consensus has no total"),
+            ("\"rover\"", "\"Rover\"", "a lower-case letter"),
+            ("\"excess\"", "\"access\"", "access"),
+            ("-2.0", "null", "null"),
+        ] {
+            let text = refutation().to_text();
+            assert!(text.contains(from), "{from}");
+            let told = AnyProof::parse(&text.replacen(from, to, 1)).expect_err(to);
+            assert!(told.contains(why), "{told}");
+        }
+        assert_eq!(refutation().sound(), Ok(()));
+        for change in [
+            |refutation: &mut Refutation| refutation.witnesses[0].at[2] = 7,
+            |refutation: &mut Refutation| refutation.witnesses[0].at.swap(0, 1),
+            |refutation: &mut Refutation| refutation.witnesses[1].prices.clear(),
+            |refutation: &mut Refutation| refutation.witnesses[1].least = f64::NAN,
+            |refutation: &mut Refutation| refutation.excess = -1.0,
+            |refutation: &mut Refutation| refutation.witnesses.clear(),
+        ] {
+            let mut changed = refutation();
+            change(&mut changed);
+            assert!(changed.sound().is_err(), "{changed:?}");
+        }
+    }
+}

@@ -5,6 +5,7 @@
 //! the problems; the sum is checked from the file alone.
 
 mod file;
+mod plain;
 mod words;
 
 pub(super) use file::{KIND, VERSION};
@@ -107,11 +108,15 @@ impl Refutation {
     pub fn find(diagram: &Diagram) -> Result<Option<Self>, NotSolvable> {
         let named = NamedNetwork::of(diagram)?;
         let found = find_infeasibility(&named.network, Limits::default());
-        found.map(|proof| Self::of(diagram, &named, &proof)).transpose()
+        found.map(|proof| Self::plainest(diagram, &named, proof)).transpose()
     }
 
-    /// The proof about `diagram`, whose network `named` is.
-    pub fn of(diagram: &Diagram, named: &NamedNetwork, proof: &NetworkInfeasibility) -> Result<Self, NotSolvable> {
+    /// The proof about `diagram`, whose network `named` is, in the plainest prices near to those of `proof`.
+    pub fn plainest(diagram: &Diagram, named: &NamedNetwork, proof: NetworkInfeasibility) -> Result<Self, NotSolvable> {
+        Self::of(diagram, named, &plain::plain(&named.network, proof))
+    }
+
+    fn of(diagram: &Diagram, named: &NamedNetwork, proof: &NetworkInfeasibility) -> Result<Self, NotSolvable> {
         let flat = diagram.flattened()?;
         let meeting = |(place, rule): (&(Label, usize), &Junction)| {
             let (junction, number) = place.clone();
@@ -177,7 +182,8 @@ impl Refutation {
             findings.push(fault.to_owned());
         }
         let verified = findings.is_empty();
-        Refuted { verified, findings, excess: self.excess, members, words: self.in_words(), hash: self.hash() }
+        let words = diagram.map_or_else(|| self.in_words(), |diagram| self.in_words_with(diagram));
+        Refuted { verified, findings, excess: self.excess, members, words, hash: self.hash() }
     }
 
     /// Names the proof: SHA-256 over everything but the signatures.
