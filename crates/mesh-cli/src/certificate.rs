@@ -2,6 +2,7 @@
 
 use crate::failure::{Failure, Verdict};
 use crate::flown_run::{FleetChoice, FlownRun};
+use crate::scenario_file::ScenarioFile;
 use crate::table::Table;
 use crate::{ir, no_plan, output};
 use mesh_model::AssetId;
@@ -13,7 +14,8 @@ use std::path::{Path, PathBuf};
 /// The proof of a plan as a file of its own.
 #[derive(clap::Subcommand)]
 pub enum Command {
-    /// Takes the proof of a plan out of a run: certificate, signed parts, contract, public keys.
+    /// Takes the proof of a plan out of a run: certificate, signed parts, contract, public keys. Of a scenario that cannot
+    /// be flown: the proof that there is no plan, signed by the members of its fleet if there is one.
     Export(Export),
     /// Checks a proof: signatures, sums, residuals, epochs; with --open the numbers of a member from its own problem, too.
     Verify(Verify),
@@ -21,11 +23,12 @@ pub enum Command {
     Open(Open),
 }
 
-/// Takes the proof of a plan out of a run.
+/// Takes the proof of a plan out of a run, or that there is none out of a scenario.
 #[derive(clap::Args)]
 pub struct Export {
-    /// The run folder.
-    run: PathBuf,
+    /// The run folder, or the file of a scenario that cannot be flown.
+    #[arg(value_name = "RUN|SCENARIO")]
+    source: PathBuf,
     /// Number of the plan. Without it: the newest one.
     #[arg(long, value_name = "N")]
     plan: Option<u64>,
@@ -92,7 +95,10 @@ pub fn run(command: &Command) -> Result<Verdict, Failure> {
 }
 
 fn export(arguments: &Export) -> Result<Verdict, Failure> {
-    let run = FlownRun::open(&arguments.run)?;
+    if arguments.source.is_file() {
+        return export_no_plan(arguments);
+    }
+    let run = FlownRun::open(&arguments.source)?;
     let (_, fleet) = run.fleet(&arguments.fleet)?;
     let proof = Proof::of_run(&run.folder, run.scenario.contract(), &fleet, arguments.plan)?;
     proof.write(&arguments.out)?;
@@ -104,6 +110,41 @@ fn export(arguments: &Export) -> Result<Verdict, Failure> {
         let plan = checked.plan.map_or_else(String::new, |(plan, epoch)| format!("plan {plan}.{epoch}, "));
         let members = output::counted(checked.members.len(), "member");
         output::line(&format!("{}: {plan}{members}, hash {}", written.file.display(), written.hash));
+    }
+    Ok(Verdict::Good)
+}
+
+/// The proof that a scenario cannot be flown. Its fleet signs if it is named, or there already.
+fn export_no_plan(arguments: &Export) -> Result<Verdict, Failure> {
+    if arguments.plan.is_some() {
+        let why = "nobody has planned anything before it is flown";
+        return Err(Failure::Misplaced { option: "--plan", path: arguments.source.clone(), why });
+    }
+    let mut file = ScenarioFile::read(&arguments.source)?;
+    file.check_feasible()?;
+    let Some(no_plan) = file.no_plan.take() else {
+        file.show_diagnostics();
+        output::note("nothing was written: that there is no plan could not be proved");
+        return Ok(Verdict::No);
+    };
+    let Some(mut refutation) = no_plan.refutation else {
+        file.show_diagnostics();
+        output::note("nothing was written: plans fall short, yet that each must could not be proved");
+        return Ok(Verdict::No);
+    };
+    let fleet = arguments.fleet.location(&no_plan.fleet)?;
+    if arguments.fleet.named().is_some() || fleet.is_dir() {
+        no_plan::sign(&mut refutation, &fleet)?;
+    } else {
+        output::note(format_args!("{} is not there yet, so nobody has signed", fleet.display()));
+    }
+    refutation.write(&arguments.out)?;
+    let written = Written { file: &arguments.out, hash: refutation.hash() };
+    if arguments.json {
+        output::json(&written);
+    } else {
+        refutation.in_words_with(&no_plan.diagram).iter().for_each(|sentence| output::line(&format!("  {sentence}")));
+        output::line(&format!("{}: no plan from {} on, hash {}", written.file.display(), no_plan.from, written.hash));
     }
     Ok(Verdict::Good)
 }

@@ -5,7 +5,7 @@
 use crate::failure::Failure;
 use mesh_adapters::Adapter;
 use mesh_model::diagram::DiagramBox;
-use mesh_model::{Diagram, LocalProblem, MissionTime};
+use mesh_model::{Diagram, FleetId, LocalProblem, MissionTime};
 use mesh_node::proof::Refutation;
 use mesh_sim::scenario::{self, Diagnostic};
 use mesh_sim::{Scenario, first_plan};
@@ -13,6 +13,8 @@ use mesh_sim::{Scenario, first_plan};
 /// A planning of a scenario in which not every constraint can be met.
 #[derive(Debug)]
 pub struct NoPlan {
+    /// Whose planning it is.
+    pub fleet: FleetId,
     /// What the plan would cover begins here.
     pub from: MissionTime,
     /// The problems as they meet, without slacks: their plans are those that meet every constraint.
@@ -27,7 +29,7 @@ impl NoPlan {
         let diagram = Diagram::of_plan(&scenario.contract(), &strict).ok()?;
         // What the solver does not take has no proof either.
         let refutation = Refutation::find(&diagram).ok().flatten();
-        Some(Self { from: strict.first()?.window.start, diagram, refutation })
+        Some(Self { fleet: scenario.name.clone(), from: strict.first()?.window.start, diagram, refutation })
     }
 }
 

@@ -60,7 +60,8 @@ pub struct Import {
 pub struct Check {
     /// The document.
     file: PathBuf,
-    /// Solves it in one place, too: with the bounds that certify a plan, or with a proof that there is none.
+    /// Solves it in one place, too: with the bounds that certify a plan, or with a proof that there is none. --proof asks
+    /// for that as well.
     #[arg(long)]
     solve: bool,
     #[command(flatten)]
@@ -227,7 +228,7 @@ fn check(arguments: &Check) -> Result<Verdict, Failure> {
     let document = reading.accepted().filter(|_| refused.is_empty());
     let mut told: Vec<Told> = reading.diagnostics.iter().map(Told::of).collect();
     told.extend(refused.iter().map(|why| Told::of_problem(&reading, why)));
-    let solved = match document.filter(|_| arguments.solve) {
+    let solved = match document.filter(|_| arguments.solve || arguments.keeping.path().is_some()) {
         Some(document) => match solve::solved(document, &arguments.keeping)? {
             Ok(solved) => Some(solved),
             Err(why) => {

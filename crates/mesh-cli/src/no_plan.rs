@@ -20,12 +20,18 @@ pub struct Keeping {
     sign_as: Option<PathBuf>,
 }
 
+/// Has the owners of boxes sign with the keys in the fleet folder at `fleet`.
+pub fn sign(refutation: &mut Refutation, fleet: &Path) -> Result<(), Failure> {
+    let owners: BTreeSet<AssetId> = refutation.witnesses.iter().map(|of| of.asset.clone()).collect();
+    refutation.sign(&FleetFolder::open_to_sign(fleet, &owners)?);
+    Ok(())
+}
+
 impl Keeping {
     /// Signs and writes a proof as asked.
     pub fn keep(&self, refutation: &mut Refutation) -> Result<(), Failure> {
         if let Some(fleet) = &self.sign_as {
-            let owners: BTreeSet<AssetId> = refutation.witnesses.iter().map(|of| of.asset.clone()).collect();
-            refutation.sign(&FleetFolder::open_to_sign(fleet, &owners)?);
+            sign(refutation, fleet)?;
         }
         if let Some(path) = &self.proof {
             refutation.write(path)?;
@@ -46,11 +52,17 @@ pub fn show(refuted: &Refuted) {
     for member in &refuted.members {
         table.row([
             member.name.clone(),
-            format!("{:.9}", member.least),
-            member.least_recomputed.map_or_else(String::new, |least| format!("{least:.9}")),
+            figure(member.least),
+            member.least_recomputed.map_or_else(String::new, figure),
             if member.signed { "signed" } else { "" }.to_owned(),
         ]);
     }
     output::line(table.to_text().trim_end());
     output::line(&format!("together that is {:.3e} more than the junctions allow", refuted.excess));
+}
+
+/// Nine digits, and no sign where all of them are zero.
+fn figure(value: f64) -> String {
+    const LEAST_SHOWN: f64 = 5e-10;
+    format!("{:.9}", if value.abs() < LEAST_SHOWN { 0.0 } else { value })
 }

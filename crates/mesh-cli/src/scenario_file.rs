@@ -96,7 +96,8 @@ impl ScenarioFile {
             output::note(format_args!(
                 "no plan from {from} on meets every constraint, which is proved by what each can do:"
             ));
-            refutation.in_words().iter().for_each(|sentence| output::note(format_args!("  {sentence}")));
+            let words = refutation.in_words_with(&no_plan.diagram);
+            words.iter().for_each(|sentence| output::note(format_args!("  {sentence}")));
         }
         let errors = self.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
         if errors > 0 {

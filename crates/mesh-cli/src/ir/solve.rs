@@ -45,7 +45,7 @@ pub fn solved(document: &Document, keeping: &Keeping) -> Result<Result<Solved, N
         Outcome::Unsettled => return Ok(Ok(Solved::Unsettled)),
         Outcome::Infeasible(proof) => proof,
     };
-    let mut refutation = match Refutation::of(&document.diagram, &named, &proof) {
+    let mut refutation = match Refutation::plainest(&document.diagram, &named, proof) {
         Ok(refutation) => refutation,
         Err(why) => return Ok(Err(why)),
     };

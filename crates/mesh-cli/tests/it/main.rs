@@ -1,5 +1,7 @@
 //! The program as it is started from a shell: exit codes and messages.
 
+#[cfg(feature = "bench")]
+mod bench;
 mod certificate;
 mod ir;
 mod no_plan;

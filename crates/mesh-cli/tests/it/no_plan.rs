@@ -61,6 +61,7 @@ fn a_scenario_that_cannot_be_flown_is_told_with_a_proof_that_its_members_sign() 
     let (code, said) = place.said(&asked);
     assert!(code == Some(2) && said.contains("no plan from 01:00:00 on meets every constraint"), "{said}");
     assert!(said.contains("habitat has constraints that exclude each other"), "{said}");
+    assert!(said.contains("energy balance[") && said.contains("cannot hold together"), "{said}");
 
     // Signed by its owners, a number needs no problem.
     let path = place.path("no_plan.json");
@@ -73,4 +74,34 @@ fn a_scenario_that_cannot_be_flown_is_told_with_a_proof_that_its_members_sign() 
     place.put("changed.json", &text.replacen("\"least\": ", "\"least\": 1", 1));
     let (code, said) = place.verified(&place.path("changed.json"), &["--fleet", &fleet]);
     assert!(code == Some(1) && said.contains("signature is not valid"), "{said}");
+}
+
+#[test]
+fn what_members_cannot_do_together_is_told_as_who_needs_what_and_who_can_give_what() {
+    let place = Place::with_a_run();
+    let mut text = fs::read_to_string(SCENARIO).expect("reads");
+    // The rover alone could do it, and so could the habitat; but this charger is too small for the rover's needs.
+    for (from, to) in [
+        ("initial = \"15 kWh\"", "initial = \"14 kWh\""),
+        ("hotel = \"0.15 kW\"", "hotel = \"0.4 kW\""),
+        ("charger_max = \"4 kW\"", "charger_max = \"0.5 kW\""),
+    ] {
+        assert!(text.contains(from), "{from}");
+        text = text.replacen(from, to, 1);
+    }
+    let (scenario, proof, fleet) = (place.put("joint.toml", &text), place.text("joint.json"), place.text("fleet"));
+    if cfg!(feature = "bench") {
+        let export = ["certificate", "export", &scenario, "--fleet", &fleet, "--out", &proof];
+        let (code, said) = place.said(&export);
+        assert!(code == Some(0) && said.contains("satellite has no part in it"), "{said}");
+        let sentence = |name: &str, words: &str| {
+            let wanted = format!("{name}: power_bus.habitat.rover[");
+            said.lines().any(|line| line.trim().starts_with(&wanted) && line.contains(words))
+        };
+        assert!(sentence("habitat", "at most 0.5") && sentence("rover", "at least 1."), "{said}");
+        assert_eq!(place.verified(&place.path("joint.json"), &["--fleet", &fleet]).0, Some(0));
+    }
+    let sound = ["certificate", "export", SCENARIO, "--fleet", &fleet, "--out", &place.text("x.json")];
+    let (code, said) = place.said(&sound);
+    assert!(code == Some(1) && said.contains("could not be proved"), "{said}");
 }
