@@ -13,6 +13,7 @@
 use super::message::{BITS_MAX, BITS_MIN, EVALUATIONS_MODULO, Prices, ShortBounds, Sums};
 use super::responder::{Bounds, Responder};
 use super::{JUNCTIONS_MAX, Market, PRICE_MAX, Settings};
+use crate::derived::MissingBound;
 use crate::interval::Interval;
 use crate::network::Member;
 use crate::problem::Malformed;
@@ -98,6 +99,9 @@ pub enum NodeError {
     /// The own problem could not be solved at these prices; the node is silent about this evaluation.
     #[error(transparent)]
     Local(#[from] QpError),
+    /// A certificate needs a bound that the own problem does not have.
+    #[error(transparent)]
+    Open(#[from] MissingBound),
     /// The caller asks for more than a tree can have.
     #[error("{what} {found} is beyond the limit of {limit}")]
     Misuse {

@@ -1,6 +1,7 @@
 //! An agent's answer to prices: the shares it takes at them, and what it can prove about its cost.
 
 use super::Knapsack;
+use super::node::NodeError;
 use crate::bound::{cost_rounded_up, lower_bound};
 use crate::interval::Interval;
 use crate::network::{Member, Share};
@@ -45,13 +46,20 @@ enum Local {
 
 impl Responder {
     /// Prepares `member`; fails if nothing satisfies its constraints.
-    pub fn new(member: Member) -> Result<Self, QpError> {
+    ///
+    /// What it proves rests on bounds of all variables: those that are missing are derived from the rows, and an error
+    /// names the first that does not follow from them.
+    pub fn new(mut member: Member) -> Result<Self, NodeError> {
         let n = member.problem.variables();
+        if member.problem.lower().iter().chain(member.problem.upper()).any(|bound| bound.is_infinite()) {
+            member.problem = member.problem.with_derived_bounds()?;
+        }
         let local = match Knapsack::of(&member.problem) {
             Some(knapsack) => Local::Knapsack(knapsack, 0.0),
             None => {
-                let mut solver = QpSolver::new(&member.problem, &vec![0.0; n], Settings::default())?;
-                solver.solve(member.problem.linear(), member.problem.lower(), member.problem.upper())?;
+                let solved = QpSolver::new(&member.problem, &vec![0.0; n], Settings::default())
+                    .and_then(|mut solver| solver.solve_as_given().map(|_| solver));
+                let solver = solved.map_err(NodeError::Local)?;
                 Local::General(Box::new(solver), vec![0.0; n], Vec::new())
             }
         };
@@ -250,7 +258,7 @@ fn exact_product(a: f64, b: f64) -> [f64; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{QpProblem, QpRow};
+    use crate::{Bound, MissingBound, QpProblem, QpRow};
 
     /// min x^2/2 + (1 - x) over 0.2 <= x <= y, x + y = 1 or three times that.
     fn member(rows: usize) -> Member {
@@ -301,10 +309,29 @@ mod tests {
     }
 
     #[test]
+    fn open_boxes_get_the_bounds_that_follow_or_are_refused_by_name() {
+        let open = |rows: Vec<QpRow>| {
+            let problem =
+                QpProblem::new(&[(0, 0, 1.0)], vec![1.0, -1.0], 0.0, rows, vec![0.0; 2], vec![f64::INFINITY; 2]);
+            let share = Share { junction: 0, terms: vec![(0, 1.0), (1, 1.0)] };
+            Responder::new(Member { problem: problem.expect("well formed"), shares: vec![share] })
+        };
+        let both = QpRow { terms: vec![(0, 1.0), (1, 1.0)], lower: 0.0, upper: 2.0 };
+        let mut responder = open(vec![both]).expect("the row bounds both");
+        responder.respond(&[0.5], &mut [0.0]).expect("feasible");
+        // Best is x = 0 and y = 2, for -2 and a price of 1.
+        let proved = responder.bounds(&[0.5]);
+        assert!(proved.lower <= -1.0 && proved.lower > -1.0 - 1e-9 && proved.slack < 1e-9, "{proved:?}");
+        let refused = open(Vec::new());
+        let upper = MissingBound { variable: 0, side: Bound::Upper };
+        assert!(matches!(refused, Err(NodeError::Open(missing)) if missing == upper), "{refused:?}");
+    }
+
+    #[test]
     fn an_agent_that_cannot_is_told_so() {
         let row = QpRow { terms: vec![(0, 1.0)], lower: 2.0, upper: 2.0 };
         let problem = QpProblem::new(&[(0, 0, 1.0)], vec![0.0], 0.0, vec![row], vec![0.0], vec![1.0]).expect("formed");
         let refused = Responder::new(Member { problem, shares: Vec::new() });
-        assert!(matches!(refused, Err(QpError::Infeasible(_))), "{refused:?}");
+        assert!(matches!(refused, Err(NodeError::Local(QpError::Infeasible(_)))), "{refused:?}");
     }
 }

@@ -170,6 +170,8 @@ struct Draft {
 impl Draft {
     fn new(member: &Member) -> Self {
         let problem = &member.problem;
+        // What is proved rests on bounds of all variables.
+        let (lower, upper) = problem.derived_bounds();
         let mut quadratic = Vec::new();
         for i in 0..problem.variables() {
             let upper_part = problem.hessian_row(i).iter().filter(|(j, _)| *j >= i);
@@ -180,8 +182,8 @@ impl Draft {
             linear: problem.linear().to_vec(),
             constant: problem.constant(),
             rows: problem.rows().to_vec(),
-            lower: problem.lower().to_vec(),
-            upper: problem.upper().to_vec(),
+            lower,
+            upper,
             own_variables: problem.variables(),
         }
     }
@@ -199,7 +201,7 @@ impl Draft {
             return *variable;
         }
         let (mut lower, mut upper) = (0.0, 0.0);
-        for (variable, coefficient) in terms {
+        for (variable, coefficient) in terms.iter().filter(|(_, coefficient)| *coefficient != 0.0) {
             let (a, b) = (coefficient * self.lower[*variable], coefficient * self.upper[*variable]);
             lower += a.min(b);
             upper += a.max(b);

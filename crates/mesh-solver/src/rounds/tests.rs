@@ -102,6 +102,26 @@ fn reaches_what_one_planner_finds_over_every_kind_of_junction() {
 }
 
 #[test]
+fn bounds_that_follow_from_rows_serve_as_well_as_others() {
+    for seed in 0..4 {
+        let mut open = network(seed);
+        for member in &mut open.members {
+            let problem = &member.problem;
+            let quadratic: Vec<(usize, usize, f64)> = (0..4).map(|j| (j, j, problem.hessian_row(j)[0].1)).collect();
+            let (mut lower, mut upper) = (problem.lower().to_vec(), problem.upper().to_vec());
+            (lower[3], upper[3]) = (f64::NEG_INFINITY, f64::INFINITY);
+            let (linear, rows) = (problem.linear().to_vec(), problem.rows().to_vec());
+            member.problem =
+                QpProblem::new(&quadratic, linear, problem.constant(), rows, lower, upper).expect("well formed");
+        }
+        let mut agents = agents(&open);
+        let (rounds, _) = run(&mut agents, 500, |_, _, _| false);
+        assert!(rounds.is_some(), "seed {seed}: {:?}", agents[0].verdict());
+        check_right(seed, &agents, optimum(&open));
+    }
+}
+
+#[test]
 fn a_third_of_the_messages_may_be_lost() {
     for seed in 0..4 {
         let network = network(seed);
