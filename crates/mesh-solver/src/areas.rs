@@ -1,11 +1,12 @@
 //! The fast path for sparse graphs of members with problems of some size, such as the areas of a grid.
 //!
 //! Every member describes its least cost, smoothed by logarithms, as a function of its shares: values, gradient and reduced
-//! Schur block (`barrier`). Members flood these findings; as soon as one has heard of all, it computes the next trial
+//! Schur block (`smooth`). Members flood these findings; as soon as one has heard of all, it computes the next trial
 //! point by itself, the same bit for bit as everyone (`collective`), so that there is no coordinator. Bounds of both
 //! sides travel with the findings, and the members stop together once they meet: the lower bound is the sum of safe
-//! bounds at one vector of prices, the upper one the sum of the costs of points whose shares are fixed to the agreed
-//! values.
+//! bounds at one vector of prices that cancel exactly, the upper one the sum of what plans cost that satisfy every
+//! equation and every junction exactly. Such plans are not numbers of the machine; they are proved to exist within
+//! rounding of those that are given out (`proof`, `ties`).
 //!
 //! A ROUND is one message at most from every member to each of its neighbours. An evaluation costs as many rounds as the
 //! graph has hops from one end to the other.
@@ -18,21 +19,32 @@
 
 mod affine;
 mod agent;
-mod barrier;
 mod collective;
 mod encoding;
 mod factor;
+mod held;
+mod iterate;
 mod layout;
+mod least_squares;
+mod local;
 mod message;
+mod newton;
 mod numbers;
+mod pace;
+mod prices;
+mod proof;
+mod reduced;
 mod relative;
+mod smooth;
+mod solvable;
 #[cfg(test)]
 mod tests;
+mod ties;
 mod wiring;
 
 pub use agent::Agent;
-pub use encoding::DecodeError;
-pub use message::{Finding, Message, PeerError, Profile};
+pub use encoding::{BYTES_MAX, DecodeError};
+pub use message::{Finding, Message, PeerError, Profile, Relation};
 pub use numbers::Numbers;
 pub use wiring::Wiring;
 
@@ -93,8 +105,28 @@ impl Gap {
 pub enum Verdict {
     /// The members hold feasible points that agree at every junction, with a certified gap.
     Converged(Gap),
-    /// The limit of evaluations, or of the numbers, came first. Nothing is claimed.
-    Unsettled,
+    /// Nothing is claimed.
+    Unsettled(Unsettled),
+}
+
+/// Why nothing is claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsettled {
+    /// A member's problem has a variable without bounds, equations that exclude each other, or a row without room.
+    Problem,
+    /// Equations follow from others, within a member or between members, so that rounding decides whether a plan satisfies
+    /// them all: none can be proved to.
+    Dependent,
+    /// The equations of the members and the junctions exclude each other, as far as rounding lets one say.
+    Contradiction,
+    /// The path came to its end without a plan that is proved to be close enough to the bound.
+    NoProof,
+    /// The limit of evaluations came first.
+    Evaluations,
+    /// Numbers became too large or too small to go on.
+    Numbers,
+    /// Members still waited for each other, because one of them had given up.
+    Silence,
 }
 
 /// One round of a run as an observer of all members sees it.
@@ -182,7 +214,11 @@ pub fn run(network: &Network, settings: &Settings) -> Outcome {
 fn joint(wiring: &Wiring, verdicts: &[Option<Verdict>]) -> Verdict {
     let mut joint: Option<Gap> = None;
     for (member, verdict) in verdicts.iter().enumerate() {
-        let Some(Verdict::Converged(gap)) = verdict else { return Verdict::Unsettled };
+        let gap = match verdict {
+            Some(Verdict::Converged(gap)) => gap,
+            Some(unsettled) => return *unsettled,
+            None => return first_known(verdicts),
+        };
         if wiring.connected(member).first() == Some(&member) {
             joint = Some(joint.map_or(*gap, |sum| Gap {
                 lower: (sum.lower + gap.lower).next_down(),
@@ -190,7 +226,13 @@ fn joint(wiring: &Wiring, verdicts: &[Option<Verdict>]) -> Verdict {
             }));
         }
     }
-    joint.map_or(Verdict::Unsettled, Verdict::Converged)
+    joint.map_or(Verdict::Unsettled(Unsettled::Silence), Verdict::Converged)
+}
+
+/// Why the members wait, if one of them knows.
+fn first_known(verdicts: &[Option<Verdict>]) -> Verdict {
+    let known = verdicts.iter().flatten().find(|verdict| matches!(verdict, Verdict::Unsettled(_)));
+    known.copied().unwrap_or(Verdict::Unsettled(Unsettled::Silence))
 }
 
 /// Lockstep without loss ends long before.

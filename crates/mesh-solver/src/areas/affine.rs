@@ -140,6 +140,23 @@ impl Affine {
         multipliers
     }
 
+    /// A point at which the free columns are zero and the equations have other values.
+    pub(crate) fn point_with(&self, values: &[f64]) -> Vec<f64> {
+        let mut rest: Vec<f64> = Vec::with_capacity(self.pivots.len());
+        for ((equation, _), taken) in self.pivots.iter().zip(&self.lower) {
+            let mut value = values[*equation] * self.scale[*equation];
+            rest.iter().zip(taken).for_each(|(earlier, factor)| value -= factor * earlier);
+            rest.push(value);
+        }
+        let mut point = vec![0.0; self.origin.len()];
+        for (k, (_, column)) in self.pivots.iter().enumerate().rev() {
+            let mut value = rest[k];
+            self.pivots[k + 1..].iter().for_each(|(_, later)| value -= self.upper[k][*later] * point[*later]);
+            point[*column] = value / self.upper[k][*column];
+        }
+        point
+    }
+
     /// The point at coordinates `w`.
     pub(crate) fn point(&self, w: &[f64]) -> Vec<f64> {
         let mut point = self.origin.clone();

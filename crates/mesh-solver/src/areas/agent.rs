@@ -1,12 +1,11 @@
 //! One member: evaluates, tells its neighbours, passes on what it hears, and goes on when it has heard of everyone.
 
-use super::barrier::{Barrier, Iterate, Pull, Reply, SharePlan};
-use super::collective::{Collective, Progress, start_weight};
+use super::collective::{Collective, Progress};
+use super::local::Local;
 use super::message::{Finding, Message, PeerError, Profile};
-use super::relative::{Base, Relative};
 use super::wiring::Wiring;
-use super::{Settings, Verdict};
-use crate::network::{Member, Share};
+use super::{Settings, Unsettled, Verdict};
+use crate::network::Member;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The state machine of one member.
@@ -26,25 +25,13 @@ pub struct Agent {
     evaluation: u32,
     /// Findings that are to be sent to a neighbour.
     outbox: BTreeMap<usize, BTreeSet<(u32, usize)>>,
+    /// What this member asked all its neighbours for in the evaluation under way.
+    asked: BTreeSet<(u32, usize)>,
     /// Rounds since anything new was heard.
     silent: u32,
     verdict: Option<Verdict>,
     plan: Option<Vec<f64>>,
     newest: Option<(f64, Option<f64>)>,
-}
-
-/// What only this member knows.
-#[derive(Debug, Clone)]
-struct Local {
-    barrier: Barrier,
-    iterate: Iterate,
-    shares: Vec<Share>,
-    plan: SharePlan,
-    cost: f64,
-    /// The repaired points of the newest candidates.
-    repaired: [Option<(Vec<f64>, f64)>; 2],
-    /// That of the best candidate so far.
-    best: Option<Vec<f64>>,
 }
 
 impl Agent {
@@ -62,29 +49,33 @@ impl Agent {
             evaluation: 0,
             outbox: wiring.neighbours(index).iter().map(|other| (*other, BTreeSet::new())).collect(),
             wiring,
+            asked: BTreeSet::new(),
             silent: 0,
             verdict: None,
             plan: None,
             newest: None,
         };
-        match agent.first(member) {
-            Some(finding) => {
+        match Local::new(index, &agent.settings, member) {
+            Ok((local, finding)) => {
+                agent.local = Some(local);
                 agent.take(finding);
                 agent.go_on();
             }
-            None => agent.verdict = Some(Verdict::Unsettled),
+            Err(why) => agent.verdict = Some(Verdict::Unsettled(why)),
         }
         agent
     }
 
-    /// Takes in what a neighbour sent. After an error nothing of the faulty finding is kept; the others are.
+    /// Takes in what a neighbour sent. After an error nothing of the faulty finding is kept; the others are, unless the
+    /// message holds more than it can.
     pub fn handle(&mut self, from: usize, message: Message) -> Result<(), PeerError> {
         if !self.wiring.neighbours(self.index).contains(&from) {
             return Err(PeerError::Stranger { from });
         }
+        self.check_counts(from, &message)?;
         let mut outcome = Ok(());
         for finding in message.findings {
-            match self.check(&finding) {
+            match self.check(from, &finding) {
                 Ok(true) => {
                     self.take(finding);
                     self.silent = 0;
@@ -94,11 +85,9 @@ impl Agent {
             }
         }
         if let Some((evaluation, members)) = message.lacking {
-            for member in members {
-                if self.heard.contains_key(&(evaluation, usize::from(member))) {
-                    self.outbox.entry(from).or_default().insert((evaluation, usize::from(member)));
-                }
-            }
+            let lacks = members.into_iter().map(|member| (evaluation, usize::from(member)));
+            let known = lacks.filter(|place| self.heard.contains_key(place));
+            self.outbox.entry(from).or_default().extend(known);
         }
         self.go_on();
         outcome
@@ -138,54 +127,44 @@ impl Agent {
         self.newest
     }
 
-    /// Evaluation 0: at no prices, with a weight of its own.
-    fn first(&mut self, member: &Member) -> Option<Finding> {
-        let mut barrier = Barrier::new(&member.problem.with_derived_bounds().ok()?).ok()?;
-        let plan = barrier.share_space(&member.shares);
-        barrier.take_shares(plan.basic.iter().map(|place| &member.shares[*place]));
-        let sides = barrier.sides();
-        let cost_size = barrier.cost_size as f32;
-        let weight = start_weight(&self.settings, f64::from(cost_size), sides as f64);
-        let mut iterate = barrier.start(weight);
-        let prices = vec![0.0; plan.basic.len()];
-        let pull = Pull::Priced(&prices);
-        barrier.centre(&mut iterate, weight, pull, self.settings.steps_max);
-        let reply = barrier.reply(&iterate)?;
-        let basic = plan.basic.iter().map(|place| *place as u16).collect();
-        let relations = plan
-            .relations
-            .iter()
-            .map(|(factors, value)| (plan.basic.iter().map(|place| factors[*place]).collect(), *value))
-            .collect();
-        let profile = Profile { basic, relations, sides: sides as u32, cost_size };
-        let cost = reply.cost;
-        self.local = Some(Local {
-            barrier,
-            iterate,
-            shares: member.shares.clone(),
-            plan,
-            cost,
-            repaired: [None, None],
-            best: None,
-        });
-        let base = Base { prices: &prices, pull: None, mu: weight };
-        Some(finding_of(self.index, self.evaluation, &reply, base, Some(profile)))
+    /// Whether a message says no more than a neighbour can have to say: what it found and heard in three evaluations, and
+    /// each member that it lacks once.
+    fn check_counts(&self, from: usize, message: &Message) -> Result<(), PeerError> {
+        let few = |what, found: usize, limit: usize| {
+            if found <= limit { Ok(()) } else { Err(PeerError::TooMany { from, what, found, limit }) }
+        };
+        few("findings", message.findings.len(), 3 * self.connected.len())?;
+        let Some((evaluation, members)) = &message.lacking else { return Ok(()) };
+        few("members that are lacked", members.len(), self.connected.len())?;
+        if let Some(origin) = members.iter().find(|member| !self.connected.contains(&usize::from(**member))) {
+            return Err(PeerError::NoSuchMember { origin: *origin });
+        }
+        if self.evaluation.abs_diff(*evaluation) > 1 {
+            return Err(PeerError::Late { from, evaluation: *evaluation, current: self.evaluation });
+        }
+        if members.windows(2).any(|pair| pair[0] >= pair[1]) { Err(PeerError::Lacking { from }) } else { Ok(()) }
     }
 
-    /// Whether a finding is news, if it is well formed.
-    fn check(&self, finding: &Finding) -> Result<bool, PeerError> {
+    /// Whether a finding is news, if it is well formed and comes from where it may come from.
+    fn check(&self, from: usize, finding: &Finding) -> Result<bool, PeerError> {
         let (origin, evaluation) = (finding.origin, finding.evaluation);
         let member = usize::from(origin);
         if !self.connected.contains(&member) {
             return Err(PeerError::NoSuchMember { origin });
         }
-        if evaluation > self.evaluation + 1 || evaluation + 1 < self.evaluation {
+        if member == self.index {
+            return Err(PeerError::Own { from, evaluation });
+        }
+        if self.evaluation.abs_diff(evaluation) > 1 {
             return Err(PeerError::OutOfTurn { origin, evaluation, current: self.evaluation });
         }
         match self.heard.get(&(evaluation, member)) {
             Some(known) if known == finding => return Ok(false),
             Some(_) => return Err(PeerError::Contradiction { origin, evaluation }),
             None => {}
+        }
+        if !self.wiring.is_way(member, from, self.index) && !self.asked.contains(&(evaluation, member)) {
+            return Err(PeerError::OutOfWay { from, origin });
         }
         let basic = if evaluation == 0 { None } else { self.basic.get(&member).copied() };
         if evaluation > 0 && basic.is_none() {
@@ -217,27 +196,25 @@ impl Agent {
             let Some(findings) = findings else { return };
             if self.collective.is_none() {
                 let profiles: Option<Vec<&Profile>> = findings.iter().map(|finding| finding.profile.as_ref()).collect();
-                self.collective = profiles.and_then(|profiles| {
-                    Collective::new(&self.settings, &self.wiring, self.connected.clone(), &profiles)
-                });
+                let Some(profiles) = profiles else { return };
+                match Collective::new(&self.settings, &self.wiring, &self.connected, &profiles) {
+                    Ok(collective) => self.collective = Some(collective),
+                    Err(why) => self.verdict = Some(Verdict::Unsettled(why)),
+                }
             }
-            let Some(collective) = &mut self.collective else {
-                self.verdict = Some(Verdict::Unsettled);
-                return;
-            };
+            let Some(collective) = &mut self.collective else { return };
             let gap = collective.gap(&findings).map(|gap| gap.relative());
-            let chosen = collective.improvement(&findings);
-            if let (Some(local), Some(candidate)) = (&mut self.local, chosen) {
-                local.best = local.repaired[candidate].take().map(|(x, _)| x);
+            if let (Some(local), Some(candidate)) = (&mut self.local, collective.improvement(&findings)) {
+                local.keep(candidate);
             }
             self.newest = Some((collective.mismatch_squared(&findings).sqrt(), gap));
             match collective.next(&findings) {
                 Progress::Onwards => self.evaluate(),
                 Progress::Arrived(gap) => {
-                    self.plan = self.local.as_mut().and_then(|local| local.best.take());
+                    self.plan = self.local.as_ref().and_then(Local::best).map(<[f64]>::to_vec);
                     self.verdict = Some(Verdict::Converged(gap));
                 }
-                Progress::Lost => self.verdict = Some(Verdict::Unsettled),
+                Progress::Lost(why) => self.verdict = Some(Verdict::Unsettled(why)),
             }
         }
     }
@@ -246,33 +223,15 @@ impl Agent {
     fn evaluate(&mut self) {
         let (Some(collective), Some(local)) = (&self.collective, &mut self.local) else { return };
         self.evaluation = collective.evaluation();
-        let question = collective.question(self.connected.iter().position(|member| *member == self.index).unwrap_or(0));
-        let pull = match question.pull {
-            Some(factor) => Pull::Proximal { prices: question.prices, to: &question.shares, factor },
-            None => Pull::Priced(question.prices),
-        };
-        local.barrier.centre(&mut local.iterate, collective.mu(), pull, self.settings.steps_max);
-        let reply = local.barrier.reply(&local.iterate);
-        let told = question.pull.map(|factor| (question.shares.as_slice(), factor));
-        let base = Base { prices: question.prices, pull: told, mu: collective.mu() };
-        let bounds = question.certificate.map(|(prices, shares)| {
-            let mu = collective.mu_of_bounds(local.cost);
-            let steps_max = self.settings.bound_steps_max;
-            let lower = local.lower(prices, mu, steps_max);
-            local.repaired = shares.map(|shares| local.repaired(&shares, prices, mu, steps_max));
-            let cost = |point: &Option<(Vec<f64>, f64)>| point.as_ref().map(|(_, cost)| *cost);
-            (lower, [cost(&local.repaired[0]), cost(&local.repaired[1])])
-        });
-        let Some(reply) = reply else {
-            self.verdict = Some(Verdict::Unsettled);
-            return;
-        };
-        let mut finding = finding_of(self.index, self.evaluation, &reply, base, None);
-        if let Some((lower, upper)) = bounds {
-            (finding.lower, finding.upper) = (Some(lower), upper);
+        let question = collective.question(self.connected.binary_search(&self.index).unwrap_or(0));
+        match local.evaluate(self.evaluation, &question, collective.mu(), collective.mu_of_bounds()) {
+            Some(finding) => {
+                self.heard.retain(|(evaluation, _), _| evaluation + 1 >= self.evaluation);
+                self.asked.clear();
+                self.take(finding);
+            }
+            None => self.verdict = Some(Verdict::Unsettled(Unsettled::Numbers)),
         }
-        self.heard.retain(|(evaluation, _), _| evaluation + 1 >= self.evaluation);
-        self.take(finding);
     }
 
     /// Counts a round, and says what is missing once it has been missing for long.
@@ -282,63 +241,8 @@ impl Agent {
             return None;
         }
         self.silent = 0;
-        let unheard = self.connected.iter().filter(|member| !self.heard.contains_key(&(self.evaluation, **member)));
-        Some((self.evaluation, unheard.map(|member| *member as u16).collect()))
+        let places = self.connected.iter().map(|member| (self.evaluation, *member));
+        self.asked = places.filter(|place| !self.heard.contains_key(place)).collect();
+        Some((self.evaluation, self.asked.iter().map(|(_, member)| *member as u16).collect()))
     }
 }
-
-/// What a member tells about an evaluation that started from `base`.
-fn finding_of(index: usize, evaluation: u32, reply: &Reply, base: Base<'_>, profile: Option<Profile>) -> Finding {
-    let Relative { shares, drift, block } = base.relative(&reply.shares, &reply.drift, &reply.factor);
-    let (origin, cost) = (index as u16, reply.cost as f32);
-    Finding { origin, evaluation, profile, shares, drift, block, cost, lower: None, upper: [None, None] }
-}
-
-impl Local {
-    /// The safe bound on the cost minus what all shares earn at `prices`.
-    fn lower(&self, prices: &[f64], mu: f64, steps_max: u32) -> f64 {
-        let mut earned: Vec<f64> = self.plan.basic.iter().map(|place| prices[*place]).collect();
-        let dependent = (0..prices.len()).filter(|place| !self.plan.basic.contains(place));
-        for (place, (factors, _)) in dependent.zip(&self.plan.relations) {
-            for (earned, basic) in earned.iter_mut().zip(&self.plan.basic) {
-                *earned -= prices[place] * factors[*basic];
-            }
-        }
-        let mut iterate = self.iterate.clone();
-        self.barrier.centre(&mut iterate, mu, Pull::Priced(&earned), steps_max);
-        let mut extra = Vec::new();
-        let mut allowance = 0.0f64;
-        for (share, price) in self.shares.iter().zip(prices) {
-            for (variable, coefficient) in &share.terms {
-                let cost = -(price * coefficient);
-                extra.push((*variable, cost));
-                if coefficient.abs() != 1.0 {
-                    allowance += cost.abs() * f64::EPSILON * self.barrier.reach(*variable);
-                }
-            }
-        }
-        (self.barrier.lower_bound(&iterate, &extra) - 2.0 * allowance).next_down()
-    }
-
-    /// A point whose shares have these values, and its cost. Shares that follow from others by the member's equations keep
-    /// to them up to rounding in the factorisation only; what that could save is charged twice at the prices, so that
-    /// copies which are apart by it prove nothing too good.
-    fn repaired(&self, shares: &[f64], prices: &[f64], mu: f64, steps_max: u32) -> Option<(Vec<f64>, f64)> {
-        let to: Vec<f64> = self.plan.basic.iter().map(|place| shares[*place]).collect();
-        let mut iterate = self.iterate.clone();
-        self.barrier.centre(&mut iterate, mu, Pull::Fixed(&to), steps_max);
-        let (x, cost) = self.barrier.feasible_point(&iterate)?;
-        let mut charge = 0.0;
-        for ((share, value), price) in self.shares.iter().zip(shares).zip(prices) {
-            let off = (share.of(&x) - value).abs();
-            if off > AGREED * (1.0 + value.abs()) {
-                return None;
-            }
-            charge += 2.0 * price.abs() * off;
-        }
-        Some((x, (cost + charge).next_up()))
-    }
-}
-
-/// Shares are the same if they differ by less, relative to one plus their size.
-const AGREED: f64 = 1e-6;

@@ -1,7 +1,7 @@
 //! The canonical bytes of messages: little-endian numbers, and whole numbers in groups of seven bits.
 
 use super::factor::entries_of;
-use super::message::{Finding, Message, Profile};
+use super::message::{Finding, Message, Profile, Relation};
 use super::numbers::Numbers;
 
 /// What is wrong with bytes that should be a message.
@@ -18,6 +18,12 @@ pub enum DecodeError {
     Trailing {
         /// How many belong to the message.
         used: usize,
+        /// How many there are.
+        length: usize,
+    },
+    /// They are more than any message has.
+    #[error("a message of {length} bytes is longer than {BYTES_MAX}")]
+    Long {
         /// How many there are.
         length: usize,
     },
@@ -45,6 +51,9 @@ impl Message {
 
     /// The message that these bytes are.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        if bytes.len() > BYTES_MAX {
+            return Err(DecodeError::Long { length: bytes.len() });
+        }
         let mut reader = Reader { bytes, at: 0 };
         let head = reader.whole(u64::from(u32::MAX))?;
         let mut findings = Vec::new();
@@ -74,6 +83,9 @@ impl Message {
     }
 }
 
+/// Most bytes of a message; what it is decoded to takes up to 30 times as many.
+pub const BYTES_MAX: usize = 64 << 20;
+
 fn put_finding(out: &mut Vec<u8>, finding: &Finding) {
     put_whole(out, u64::from(finding.origin));
     put_whole(out, u64::from(finding.evaluation));
@@ -90,8 +102,9 @@ fn put_finding(out: &mut Vec<u8>, finding: &Finding) {
     if let Some(profile) = &finding.profile {
         profile.basic.iter().for_each(|place| put_whole(out, u64::from(*place)));
         put_whole(out, profile.relations.len() as u64);
-        for (factors, value) in &profile.relations {
+        for Relation { factors, value, within } in &profile.relations {
             factors.iter().chain([value]).for_each(|number| out.extend(number.to_le_bytes()));
+            out.extend(within.to_le_bytes());
         }
         put_whole(out, u64::from(profile.sides));
         out.extend(profile.cost_size.to_le_bytes());
@@ -212,7 +225,8 @@ impl Reader<'_> {
         let mut relations = Vec::new();
         for _ in 0..self.short()? {
             let factors = self.list(count, f64::from_le_bytes)?;
-            relations.push((factors, f64::from_le_bytes(self.take()?)));
+            let (value, within) = (f64::from_le_bytes(self.take()?), f32::from_le_bytes(self.take()?));
+            relations.push(Relation { factors, value, within });
         }
         let sides = self.evaluation()?;
         Ok(Profile { basic, relations, sides, cost_size: f32::from_le_bytes(self.take()?) })
@@ -235,7 +249,11 @@ mod tests {
     }
 
     fn profile(count: usize) -> impl Strategy<Value = Profile> {
-        let relation = (list(-1e9..1e9, count), -1e9..1e9);
+        let relation = (list(-1e9..1e9, count), -1e9..1e9, 0.0f32..1.0).prop_map(|(factors, value, within)| Relation {
+            factors,
+            value,
+            within,
+        });
         (list(any::<u16>(), count), list(relation, 0..3), any::<u32>(), 0.0f32..1e30)
             .prop_map(|(basic, relations, sides, cost_size)| Profile { basic, relations, sides, cost_size })
     }
@@ -276,6 +294,15 @@ mod tests {
             let longer: Vec<u8> = bytes.iter().copied().chain([0]).collect();
             let used = bytes.len();
             prop_assert_eq!(Message::decode(&longer), Err(DecodeError::Trailing { used, length: used + 1 }));
+        }
+
+        #[test]
+        fn counts_that_promise_more_than_follows_allocate_nothing(head in any::<u32>(), count in any::<u16>()) {
+            let mut bytes = Vec::new();
+            put_whole(&mut bytes, u64::from(head | 2));
+            [0, 0, 0b1111_1111].iter().for_each(|number| put_whole(&mut bytes, *number));
+            put_whole(&mut bytes, u64::from(count) | 0x100);
+            prop_assert_eq!(Message::decode(&bytes), Err(DecodeError::Short { length: bytes.len() }));
         }
 
         #[test]

@@ -15,10 +15,9 @@ impl Triangle {
         (entries.len() == entries_of(size)).then_some(Self { size, entries })
     }
 
-    /// The triangle with every entry multiplied.
-    pub(crate) fn times(mut self, ratio: f64) -> Self {
+    /// Multiplies every entry.
+    pub(crate) fn scale(&mut self, ratio: f64) {
         self.entries.iter_mut().for_each(|entry| *entry *= ratio);
-        self
     }
 
     pub(crate) fn entries(&self) -> &[f64] {
@@ -32,9 +31,13 @@ impl Triangle {
 
     /// F'F x.
     pub(crate) fn curvature_times(&self, x: &[f64]) -> Vec<f64> {
+        self.transposed_times(&self.times_vector(x))
+    }
+
+    /// F'x.
+    pub(crate) fn transposed_times(&self, x: &[f64]) -> Vec<f64> {
         let mut product = vec![0.0; self.size];
-        for i in 0..self.size {
-            let part = dot(self.row(i), &x[..=i]);
+        for (i, part) in x.iter().enumerate() {
             self.row(i).iter().zip(&mut product).for_each(|(entry, sum)| *sum += entry * part);
         }
         product
@@ -96,10 +99,7 @@ impl Triangle {
 
     /// x'L L'x.
     pub(crate) fn length_squared(&self, x: &[f64]) -> f64 {
-        let mut product = vec![0.0; self.size];
-        for (i, x) in x.iter().enumerate() {
-            self.row(i).iter().zip(&mut product).for_each(|(entry, sum)| *sum += entry * x);
-        }
+        let product = self.transposed_times(x);
         dot(&product, &product)
     }
 
@@ -118,6 +118,30 @@ impl Triangle {
         }
         inverse
     }
+}
+
+/// L with L L' = A A' for the rows of A, one at a time (Gram and Schmidt, modified): A A', in which short rows would drown,
+/// is never formed. None if a row follows from those before it.
+pub(crate) fn triangle_of(mut rows: Vec<Vec<f64>>) -> Option<Triangle> {
+    let size = rows.len();
+    let mut factor = Triangle { size, entries: vec![0.0; entries_of(size)] };
+    for i in 0..size {
+        let (done, rest) = rows.split_at_mut(i);
+        let row = &mut rest[0];
+        let start = entries_of(i);
+        for (j, other) in done.iter().enumerate() {
+            let part = dot(other, row);
+            crate::dense::add_scaled(row, -part, other);
+            factor.entries[start + j] = part;
+        }
+        let length = dot(row, row).sqrt();
+        if !(length > 0.0 && length.is_finite()) {
+            return None;
+        }
+        row.iter_mut().for_each(|entry| *entry /= length);
+        factor.entries[start + i] = length;
+    }
+    Some(factor)
 }
 
 /// Entries of a triangle of `size` rows.

@@ -41,12 +41,23 @@ pub struct Finding {
 pub struct Profile {
     /// Places among the member's shares of those that its equations leave independent, ascending.
     pub basic: Vec<u16>,
-    /// For each other share, ascending: factors of the basic shares and the value of their sum plus the share.
-    pub relations: Vec<(Vec<f64>, f64)>,
+    /// For each other share, ascending, how it follows.
+    pub relations: Vec<Relation>,
     /// The number of its bounds.
     pub sides: u32,
     /// What its cost ranges over, roughly.
     pub cost_size: f32,
+}
+
+/// How a share follows from the basic ones by the member's equations.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Relation {
+    /// Factors of the basic shares.
+    pub factors: Vec<f64>,
+    /// What these and the share add up to.
+    pub value: f64,
+    /// By how much that may be another number, proved.
+    pub within: f32,
 }
 
 /// What a neighbour did wrong; what it said is not taken in.
@@ -58,11 +69,55 @@ pub enum PeerError {
         /// Who sent.
         from: usize,
     },
-    /// A finding is of a member that is not part of this network.
+    /// A finding, or what is said to be lacking, is of a member that is not part of this network.
     #[error("there is no member {origin} to hear of")]
     NoSuchMember {
         /// Whose it claims to be.
         origin: u16,
+    },
+    /// A message holds more than its sender can have to say.
+    #[error("{found} {what} in a message of member {from}, which can have {limit} at most")]
+    TooMany {
+        /// Who sent.
+        from: usize,
+        /// What there is too much of.
+        what: &'static str,
+        /// How many there are.
+        found: usize,
+        /// Most that there can be.
+        limit: usize,
+    },
+    /// A neighbour tells a member what the member itself found.
+    #[error("member {from} claims to know what this member found in evaluation {evaluation}")]
+    Own {
+        /// Who sent.
+        from: usize,
+        /// Of which evaluation.
+        evaluation: u32,
+    },
+    /// A finding comes from a neighbour by whom it does not pass, and was not asked for.
+    #[error("member {from} tells of member {origin}, of whom this member hears from another and did not ask")]
+    OutOfWay {
+        /// Who sent.
+        from: usize,
+        /// Whose finding.
+        origin: u16,
+    },
+    /// A neighbour lacks findings of an evaluation that is long over or not yet possible.
+    #[error("member {from} lacks findings of evaluation {evaluation} while {current} is under way")]
+    Late {
+        /// Who sent.
+        from: usize,
+        /// Which evaluation.
+        evaluation: u32,
+        /// Which one is under way.
+        current: u32,
+    },
+    /// A neighbour asks for members twice or out of order.
+    #[error("member {from} asks for members that are not in ascending order")]
+    Lacking {
+        /// Who sent.
+        from: usize,
     },
     /// A finding is of an evaluation that is long over or not yet possible.
     #[error("evaluation {evaluation} of member {origin} while {current} is under way")]
@@ -154,13 +209,16 @@ impl Profile {
         let ascending = self.basic.windows(2).all(|pair| pair[0] < pair[1]);
         let inside = self.basic.last().is_none_or(|last| usize::from(*last) < shares);
         let rest = self.relations.len() + self.basic.len() == shares;
-        let fits = self.relations.iter().all(|(factors, _)| factors.len() == self.basic.len());
+        let fits = self.relations.iter().all(|relation| relation.factors.len() == self.basic.len());
         if !(ascending && inside && rest && fits) {
             return Err(PeerError::Profile { origin });
         }
-        for (factors, value) in &self.relations {
-            check_numbers(origin, "relations", factors)?;
-            check_numbers(origin, "relations", &[*value])?;
+        for relation in &self.relations {
+            check_numbers(origin, "relations", &relation.factors)?;
+            check_numbers(origin, "relations", &[relation.value, f64::from(relation.within)])?;
+            if relation.within < 0.0 {
+                return Err(PeerError::Value { origin, what: "relations", value: f64::from(relation.within) });
+            }
         }
         check_numbers(origin, "profile", &[f64::from(self.cost_size)])?;
         if self.cost_size < 0.0 {

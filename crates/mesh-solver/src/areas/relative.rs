@@ -25,8 +25,17 @@ pub(crate) struct Base<'a> {
 pub(crate) struct Absolute {
     pub(crate) shares: Vec<f64>,
     pub(crate) prices: Vec<f64>,
-    pub(crate) drift: Vec<f64>,
+    /// The factor times how the shares move with the weight of the logarithms.
+    pub(crate) moves: Vec<f64>,
     pub(crate) factor: Triangle,
+}
+
+impl Absolute {
+    /// The curvature of another weight of the logarithms, `ratio` squared times as large.
+    pub(crate) fn scale(&mut self, ratio: f64) {
+        self.factor.scale(ratio);
+        self.moves.iter_mut().for_each(|moves| *moves *= ratio);
+    }
 }
 
 /// What a finding says as it travels.
@@ -95,11 +104,9 @@ impl Base<'_> {
             }
             None => self.prices.to_vec(),
         };
-        let mut drift = drift.values();
-        factor.solve_lower(&mut drift);
         let root = self.mu.sqrt();
-        drift.iter_mut().for_each(|drift| *drift /= root);
-        Absolute { shares, prices, drift, factor }
+        let moves = drift.values().into_iter().map(|drift| drift / root).collect();
+        Absolute { shares, prices, moves, factor }
     }
 
     fn shares(&self, told: &[f64]) -> Vec<f64> {

@@ -61,6 +61,11 @@ impl Wiring {
         (0..self.members()).filter(|other| *other == member || self.parents[member][*other].is_some()).collect()
     }
 
+    /// Whether `member` hears of `origin` from its neighbour `from`.
+    pub(crate) fn is_way(&self, origin: usize, from: usize, member: usize) -> bool {
+        self.parents[origin][member] == Some(from)
+    }
+
     /// Those to whom `member` passes on what it hears of `origin`: every member hears everything once.
     pub(crate) fn children(&self, origin: usize, member: usize) -> impl Iterator<Item = usize> + '_ {
         self.neighbours[member].iter().copied().filter(move |other| self.parents[origin][*other] == Some(member))

@@ -15,7 +15,7 @@ pub(super) fn areas(network: &Network, settings: &Settings) -> Option<Plan> {
         areas::Verdict::Converged(gap) => {
             Some(Plan { plans: outcome.plans, lower: gap.lower, upper: gap.upper?, path: Path::Areas })
         }
-        areas::Verdict::Unsettled => None,
+        areas::Verdict::Unsettled(_) => None,
     }
 }
 
