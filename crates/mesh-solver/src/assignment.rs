@@ -32,3 +32,8 @@ pub use links::{Links, Traffic};
 pub use problem::{AgentProblem, AssignmentError, AssignmentProblem, Job, Task};
 pub use solve::{AssignmentReport, AssignmentSettings, Outcome, PlainBid, plain_auction, solve};
 pub use worth::Worth;
+
+/// The examples of the page on tasks.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/assignment.md")]
+mod page {}

@@ -43,9 +43,15 @@ pub struct Duty {
 /// Assigns the tasks of a mission over links that lose nothing.
 pub fn assign(tasks: &[MissionTask], agents: &[MissionAgent], links: &Links) -> Result<Outcome, AssignmentError> {
     let own = agents.iter().map(|agent| agent.problem(tasks)).collect::<Result<Vec<_>, _>>()?;
-    let named = tasks.iter().map(|task| Task { name: task.name.clone(), required: task.required });
-    let problem = AssignmentProblem::new(named.collect(), own)?;
+    let problem = AssignmentProblem::new(tasks.iter().map(Task::from).collect(), own)?;
     solve(&problem, links, AssignmentSettings::default(), &mut |_, _, _| false)
+}
+
+/// What a certificate speaks of: the times concern only those who do it.
+impl From<&MissionTask> for Task {
+    fn from(task: &MissionTask) -> Self {
+        Self { name: task.name.clone(), required: task.required }
+    }
 }
 
 impl MissionAgent {

@@ -1,7 +1,8 @@
 //! Prices from gradients: climbs a concave dual of which nothing but the slope can be had.
 //!
 //! ```text
-//! B <- BFGS update of B with the step to the newest prices and the change of the slope
+//! B:    what BFGS makes of all steps so far and the changes of the slope along them, from c D; D is what the markets'
+//!       softness suggests, c the median of what the steps say of it, so that no early step is taken for the whole
 //! step: the best one of the model  g's - 1/2 s'Bs  within the price limits
 //! keep the newest prices if the slope there does not point back too much, else step again from the ones before
 //! ```
@@ -69,13 +70,16 @@ pub struct Search {
     best: Option<Point>,
     /// The prices with the least slope, from which plain ascent starts.
     steepest_left: Option<Point>,
-    /// B, row by row.
-    curvature: Vec<f64>,
+    /// D, its diagonal.
+    softness: Vec<f64>,
+    /// What is known of B, oldest first.
+    pairs: Vec<Pair>,
+    /// How many of them start from the best prices.
+    pairs_here: usize,
     /// The largest curvature met.
     largest: f64,
     /// The largest curvature expected at first.
     gentlest: f64,
-    pairs: u32,
     /// Steps from the best prices that were taken back, one after the other.
     rejected: u32,
     /// Whether the best prices are to be asked for again.
@@ -87,6 +91,18 @@ pub struct Search {
     least: f64,
 }
 
+/// A step and what came of it.
+#[derive(Debug, Clone)]
+struct Pair {
+    step: Vec<f64>,
+    /// By how much the slope fell along the step.
+    bend: Vec<f64>,
+    /// The product of the two, positive.
+    across: f64,
+    /// How many times D the curvature is.
+    factor: f64,
+}
+
 #[derive(Debug, Clone)]
 struct Point {
     prices: Vec<f64>,
@@ -96,20 +112,17 @@ struct Point {
 impl Search {
     /// A search over the prices of `markets`.
     pub fn new(markets: Vec<Market>) -> Self {
-        let n = markets.len();
-        let stiffness = markets.iter().fold(0.0, |most: f64, market| most.max(market.softness));
-        let mut curvature = vec![0.0; n * n];
-        for (t, market) in markets.iter().enumerate() {
-            curvature[t * n + t] = FIRST * if market.softness > 0.0 { market.softness } else { stiffness };
-        }
+        let softest = markets.iter().fold(0.0, |most: f64, market| most.max(market.softness));
+        let expected = |market: &Market| FIRST * if market.softness > 0.0 { market.softness } else { softest };
         Self {
+            softness: markets.iter().map(expected).collect(),
+            pairs: Vec::new(),
+            pairs_here: 0,
             markets,
             best: None,
             steepest_left: None,
-            curvature,
             largest: 0.0,
             gentlest: 0.0,
-            pairs: 0,
             rejected: 0,
             again: false,
             idle: 0,
@@ -140,24 +153,26 @@ impl Search {
         };
         let step: Vec<f64> = point.prices.iter().zip(&best.prices).map(|(new, old)| new - old).collect();
         let bend: Vec<f64> = best.slope.iter().zip(&point.slope).map(|(old, new)| old - new).collect();
-        self.learn(&step, &bend);
+        self.learn(step.clone(), bend);
         let (before, after) = (dot(&best.slope, &step), dot(&point.slope, &step));
         let keep = if self.plain { after >= 0.0 } else { after >= -OVERSHOOT * before };
         if self.plain && !keep {
             self.largest *= 2.0;
         }
         self.best = Some(if keep { point } else { best });
-        self.rejected = if keep { 0 } else { self.rejected + 1 };
+        (self.rejected, self.pairs_here) = if keep { (0, 0) } else { (self.rejected + 1, self.pairs_here) };
         if !self.plain && self.idle >= PATIENCE {
             (self.plain, self.idle, self.largest) = (true, 0, self.gentlest);
             self.best.clone_from(&self.steepest_left);
             self.again = true;
         }
         if self.rejected >= REJECTED_MAX {
+            // They rest on a slope that may be wrong.
+            self.pairs.truncate(self.pairs.len() - self.pairs_here);
             self.again = true;
         }
         if self.again {
-            self.rejected = 0;
+            (self.rejected, self.pairs_here) = (0, 0);
         }
     }
 
@@ -228,39 +243,75 @@ impl Search {
 
     /// Where no market gives way, the first step changes no price by more than one.
     fn scale_without_softness(&mut self, first: &Point) {
-        let n = self.markets.len();
         let most = first.slope.iter().fold(f64::MIN_POSITIVE, |most, slope| most.max(slope.abs()));
-        for t in 0..n {
-            if self.curvature[t * n + t] == 0.0 {
-                self.curvature[t * n + t] = most;
-            }
+        for softness in self.softness.iter_mut().filter(|softness| **softness == 0.0) {
+            *softness = most;
         }
-        self.gentlest = (0..n).fold(0.0, |largest, t| largest.max(self.curvature[t * n + t]));
+        self.gentlest = self.softness.iter().fold(0.0, |largest, softness| softness.max(largest));
         self.largest = self.gentlest;
     }
 
-    fn learn(&mut self, step: &[f64], bend: &[f64]) {
-        let n = step.len();
-        let (across, along) = (dot(step, bend), dot(step, step));
-        if across.is_nan() || across <= 1e-14 * along.sqrt() * dot(bend, bend).sqrt() || across < f64::MIN_POSITIVE {
+    fn learn(&mut self, step: Vec<f64>, bend: Vec<f64>) {
+        let (across, along) = (dot(&step, &bend), dot(&step, &step));
+        let steep = dot(&bend, &bend);
+        if across.is_nan() || across <= 1e-14 * along.sqrt() * steep.sqrt() || across < f64::MIN_POSITIVE {
             return;
         }
-        let steepness = dot(bend, bend) / across;
-        self.largest = self.largest.max(steepness);
-        self.pairs += 1;
-        let mut image = product(&self.curvature, step);
-        let mut expected = dot(step, &image);
-        if self.pairs == 1 {
-            let factor = (steepness * along / expected).clamp(0.1, 10.0);
-            self.curvature.iter_mut().for_each(|entry| *entry *= factor);
-            image.iter_mut().for_each(|entry| *entry *= factor);
-            expected *= factor;
+        self.largest = self.largest.max(steep / across);
+        let mut factor = 0.0;
+        for (bend, softness) in bend.iter().zip(&self.softness) {
+            factor += bend * bend / softness / across;
         }
-        for i in 0..n {
-            for j in 0..n {
-                self.curvature[i * n + j] += bend[i] * bend[j] / across - image[i] * image[j] / expected;
+        if self.pairs.len() == PAIRS_MAX {
+            self.pairs.remove(0);
+        }
+        self.pairs.push(Pair { step, bend, across, factor });
+        self.pairs_here = (self.pairs_here + 1).min(self.pairs.len());
+    }
+
+    /// c.
+    fn factor(&self) -> f64 {
+        let mut factors: Vec<f64> = self.pairs.iter().map(|pair| pair.factor).collect();
+        factors.sort_by(f64::total_cmp);
+        let median = factors.get(factors.len() / 2).copied();
+        median.filter(|factor| factor.is_finite() && *factor > 0.0).unwrap_or(1.0)
+    }
+
+    /// The best point of the model where no price is at its limit: the slope times the inverse of B (Nocedal 1980).
+    fn climb(&self, slope: &[f64]) -> Vec<f64> {
+        let mut step = slope.to_vec();
+        let mut parts = vec![0.0; self.pairs.len()];
+        for (pair, part) in self.pairs.iter().zip(&mut parts).rev() {
+            *part = dot(&pair.step, &step) / pair.across;
+            step.iter_mut().zip(&pair.bend).for_each(|(entry, bend)| *entry -= *part * bend);
+        }
+        let factor = self.factor();
+        step.iter_mut().zip(&self.softness).for_each(|(entry, softness)| *entry /= factor * softness);
+        for (pair, part) in self.pairs.iter().zip(parts) {
+            let rest = part - dot(&pair.bend, &step) / pair.across;
+            step.iter_mut().zip(&pair.step).for_each(|(entry, step)| *entry += rest * step);
+        }
+        step
+    }
+
+    /// B, row by row.
+    fn curvature(&self) -> Vec<f64> {
+        let n = self.markets.len();
+        let mut curvature = vec![0.0; n * n];
+        let factor = self.factor();
+        for (t, softness) in self.softness.iter().enumerate() {
+            curvature[t * n + t] = factor * softness;
+        }
+        for Pair { step, bend, across, .. } in &self.pairs {
+            let image = product(&curvature, step);
+            let expected = dot(step, &image);
+            for i in 0..n {
+                for j in 0..n {
+                    curvature[i * n + j] += bend[i] * bend[j] / across - image[i] * image[j] / expected;
+                }
             }
         }
+        curvature
     }
 
     fn ascend(&self, from: &Point) -> Vec<f64> {
@@ -271,16 +322,25 @@ impl Search {
     /// The best point of the model within the price limits, found by fixing what goes beyond; None if B is not definite.
     fn secant_step(&self, from: &Point) -> Option<Vec<f64>> {
         let n = self.markets.len();
+        if !(0..n).any(|t| self.blocked(from, t)) {
+            let step = self.climb(&from.slope);
+            let prices: Vec<f64> = from.prices.iter().zip(step).map(|(price, step)| price + step).collect();
+            let within = |(market, price): (&Market, &f64)| (market.lowest..=market.highest).contains(price);
+            if self.markets.iter().zip(&prices).all(within) {
+                return Some(prices);
+            }
+        }
+        let curvature = self.curvature();
         let mut step = vec![0.0; n];
         let mut fixed: Vec<bool> = (0..n).map(|t| self.blocked(from, t)).collect();
         loop {
             let free: Vec<usize> = (0..n).filter(|t| !fixed[*t]).collect();
             let target = |t: &usize| {
-                let held: f64 = (0..n).filter(|k| fixed[*k]).map(|k| self.curvature[t * n + k] * step[k]).sum();
+                let held: f64 = (0..n).filter(|k| fixed[*k]).map(|k| curvature[t * n + k] * step[k]).sum();
                 from.slope[*t] - held
             };
             let right: Vec<f64> = free.iter().map(target).collect();
-            let solved = self.solve(&free, right)?;
+            let solved = solve_part(&curvature, n, &free, right)?;
             let mut beyond = false;
             for (t, change) in free.iter().zip(solved) {
                 let market = &self.markets[*t];
@@ -296,40 +356,40 @@ impl Search {
         }
         Some((0..n).map(|t| self.markets[t].clamp(from.prices[t] + step[t])).collect())
     }
+}
 
-    /// Solves with the rows and columns `free` of B, by Cholesky.
-    fn solve(&self, free: &[usize], mut right: Vec<f64>) -> Option<Vec<f64>> {
-        let (n, m) = (self.markets.len(), free.len());
-        let mut factor = vec![0.0; m * m];
-        for i in 0..m {
-            for j in 0..=i {
-                let mut entry = self.curvature[free[i] * n + free[j]];
-                for k in 0..j {
-                    entry -= factor[i * m + k] * factor[j * m + k];
-                }
-                if i != j {
-                    factor[i * m + j] = entry / factor[j * m + j];
-                } else if entry > 0.0 && entry.is_finite() {
-                    factor[i * m + i] = entry.sqrt();
-                } else {
-                    return None;
-                }
+/// Solves with the rows and columns `free` of a matrix of n rows, by Cholesky.
+fn solve_part(matrix: &[f64], n: usize, free: &[usize], mut right: Vec<f64>) -> Option<Vec<f64>> {
+    let m = free.len();
+    let mut factor = vec![0.0; m * m];
+    for i in 0..m {
+        for j in 0..=i {
+            let mut entry = matrix[free[i] * n + free[j]];
+            for k in 0..j {
+                entry -= factor[i * m + k] * factor[j * m + k];
+            }
+            if i != j {
+                factor[i * m + j] = entry / factor[j * m + j];
+            } else if entry > 0.0 && entry.is_finite() {
+                factor[i * m + i] = entry.sqrt();
+            } else {
+                return None;
             }
         }
-        for i in 0..m {
-            for k in 0..i {
-                right[i] -= factor[i * m + k] * right[k];
-            }
-            right[i] /= factor[i * m + i];
-        }
-        for i in (0..m).rev() {
-            for k in i + 1..m {
-                right[i] -= factor[k * m + i] * right[k];
-            }
-            right[i] /= factor[i * m + i];
-        }
-        Some(right)
     }
+    for i in 0..m {
+        for k in 0..i {
+            right[i] -= factor[i * m + k] * right[k];
+        }
+        right[i] /= factor[i * m + i];
+    }
+    for i in (0..m).rev() {
+        for k in i + 1..m {
+            right[i] -= factor[k * m + i] * right[k];
+        }
+        right[i] /= factor[i * m + i];
+    }
+    Some(right)
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
@@ -346,6 +406,8 @@ fn product(matrix: &[f64], vector: &[f64]) -> Vec<f64> {
 
 /// Curvature that is expected at first, in units of the markets' own softness.
 const FIRST: f64 = 3.0;
+/// Steps that are remembered.
+const PAIRS_MAX: usize = 64;
 /// Part of the slope that may point back where a secant step ends.
 const OVERSHOOT: f64 = 0.5;
 /// What counts as less slope than ever.

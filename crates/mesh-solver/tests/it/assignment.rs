@@ -107,6 +107,42 @@ proptest! {
     }
 }
 
+/// An agent that falls silent in the middle of every auction: what is given away is still given to one agent each and can
+/// be done, and the others get on without it when they are asked anew.
+#[test]
+fn an_agent_that_falls_silent_leaves_no_conflict() {
+    let (mut assigned, mut left_open, mut anew) = (0, 0, 0);
+    for seed in 0..40 {
+        let problem = small(seed);
+        let agents = problem.agents().len();
+        let silent = agents - 1;
+        let outcome = run(&problem, &mut |round, from, to| round >= 1 && (from == silent || to == silent));
+        match &outcome {
+            Outcome::Assigned(report) => {
+                assigned += 1;
+                assert_eq!(report.certificate.verify(problem.tasks()), Ok(()), "seed {seed}");
+                assert!(problem.value(&report.certificate.holders).is_some(), "seed {seed}");
+            }
+            Outcome::Unfinished { holders, .. } => {
+                left_open += 1;
+                assert!(problem.value(holders).is_some(), "seed {seed}");
+            }
+            Outcome::Impossible { proof, .. } => assert!(proof.holds(problem.tasks()), "seed {seed}"),
+        }
+        if agents > 1 {
+            let rest = problem.agents()[..silent].to_vec();
+            let rest = AssignmentProblem::new(problem.tasks().to_vec(), rest).expect("as before");
+            if let (Outcome::Assigned(report), Some(optimum)) =
+                (run(&rest, &mut |_, _, _| false), by_enumeration(&rest))
+            {
+                check_report(&rest, &report, optimum);
+                anew += 1;
+            }
+        }
+    }
+    assert!(assigned > 0 && anew > 0, "{assigned} assigned, {left_open} left open, {anew} anew");
+}
+
 /// Of 400 fixed problems nearly all end where enumeration ends, and the few that do not are counted here.
 #[test]
 fn small_problems_are_solved() {
