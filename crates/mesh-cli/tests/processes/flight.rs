@@ -108,10 +108,15 @@ impl Flight {
         is_sent(signal, pid).then(|| name.to_owned())
     }
 
-    /// Waits until this member has written something down.
+    /// Waits until this member has written a few entries down.
     pub fn until_it_has_logged(&self, name: &str) {
+        self.until_its_log_has(name, 2000);
+    }
+
+    /// Waits until the log of this member has so many bytes.
+    pub fn until_its_log_has(&self, name: &str, bytes: u64) {
         let deadline = Instant::now() + START_MAX;
-        while fs::metadata(self.run.join(format!("logs/{name}.log"))).map_or(0, |file| file.len()) < 2000 {
+        while fs::metadata(self.run.join(format!("logs/{name}.log"))).map_or(0, |file| file.len()) < bytes {
             assert!(Instant::now() < deadline, "{name} logs nothing");
             std::thread::sleep(Duration::from_millis(5));
         }
