@@ -31,7 +31,7 @@ pub fn fault(areas: &AreaNetwork, plans: &[Vec<f64>], gap: Gap, goal: &peer::Goa
     }
     let cost: f64 = network.members.iter().zip(plans).map(|(member, plan)| member.problem.cost(plan)).sum();
     let slack = REFEREE * optimum.abs().max(1.0);
-    // An upper bound may be above what the plans cost, which is charged for where their copies are apart.
+    // An upper bound is of plans that are exact, and may be above what those cost that are given out, which are rounded.
     if cost.is_nan() || cost > upper + slack {
         return Some(format!("the plans cost {cost}, not {upper}"));
     }
@@ -42,9 +42,10 @@ pub fn fault(areas: &AreaNetwork, plans: &[Vec<f64>], gap: Gap, goal: &peer::Goa
 }
 
 /// The gap relative to dollars, which differs from that relative to units where the whole costs less than one of them.
+/// Infinite for bounds that crossed by more than rounding: they contradict each other, and prove nothing.
 pub fn gap_in_dollars(areas: &AreaNetwork, gap: Gap) -> f64 {
-    gap.upper
-        .map_or(f64::INFINITY, |upper| (upper - gap.lower) * areas.cost_unit / (upper * areas.cost_unit).abs().max(1.0))
+    let unit = areas.cost_unit;
+    Gap { lower: gap.lower * unit, upper: gap.upper.map(|upper| upper * unit) }.relative()
 }
 
 /// The copies at each junction.
@@ -100,8 +101,11 @@ mod tests {
         };
         check(plans, Gap { upper: None, ..gap }, optimum, "no plan");
         check(&plans[1..], gap, optimum, "1 plans for 2");
-        check(plans, Gap { lower: f64::NAN, ..gap }, optimum, "the gap is NaN");
+        check(plans, Gap { lower: f64::NAN, ..gap }, optimum, "the gap is");
         check(plans, Gap { lower: gap.lower - 0.1, ..gap }, optimum, "the gap is");
+        let crossed = Gap { lower: optimum + 0.1, upper: Some(optimum) };
+        check(plans, crossed, optimum, "the gap is");
+        assert!(gap_in_dollars(&areas, crossed) > goal.gap_max, "bounds that crossed are no small gap");
         check(plans, gap, optimum - 0.1, "is not between");
         check(plans, gap, optimum + 0.1, "is not between");
         let moved = |plan: usize, variable: usize, by: f64| {
