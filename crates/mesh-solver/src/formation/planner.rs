@@ -347,3 +347,31 @@ const GAP_LEAST: f64 = 1e-11;
 /// Most sweeps of one plan, and as many more for every vehicle; cold starts were seen to take 60 a vehicle.
 const SWEEPS_MAX: u32 = 1000;
 const SWEEPS_MAX_PER_VEHICLE: u32 = 500;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_breaks_a_limit_is_no_plan() {
+        let formation = Formation {
+            steps: 4,
+            step_s: 0.5,
+            position: 1.0,
+            velocity: 0.1,
+            input: 0.1,
+            formation: 0.0,
+            spacing: [0.0; 2],
+            input_max: 1.0,
+            velocity_max: 2.0,
+            thrust_share: 0.5,
+        };
+        let states = [State { position: [3.0, -1.0], velocity: [0.5, 0.0] }];
+        let mut planner = Planner::new(&formation, &[[0.0; 2]], &states, 1e-6).expect("within limits");
+        let plan = planner.solve().expect("thrust can always be none");
+        assert!(planner.plan(plan.upper, plan.lower).is_ok());
+        planner.thrust[0] = planner.model.thrust_max() * (1.0 + 1e-8);
+        let refused = planner.plan(plan.upper, plan.lower);
+        assert!(matches!(refused, Err(FormationError::Violated { violation }) if violation > 5e-9), "{refused:?}");
+    }
+}

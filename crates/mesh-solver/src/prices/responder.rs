@@ -302,6 +302,15 @@ mod tests {
     }
 
     #[test]
+    fn sums_of_bounds_are_rounded_to_the_safe_side() {
+        let of = |value: f64| Bounds { lower: value, slack: value, drift: value };
+        // Three quarters of the distance to the next number would be rounded up, one quarter down.
+        let (much, little) = (of(0.75 * f64::EPSILON), of(0.25 * f64::EPSILON));
+        assert!(of(1.0).and(much).lower <= 1.0);
+        assert!(of(1.0).and(little).slack > 1.0 && of(1.0).and(little).drift > 1.0);
+    }
+
+    #[test]
     fn products_are_exact_in_two_parts() {
         let [head, tail] = exact_product(0.1, 0.3);
         assert!(head == 0.1 * 0.3 && tail != 0.0 && tail.abs() < 1e-17);

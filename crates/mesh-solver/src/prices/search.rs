@@ -421,6 +421,20 @@ const REJECTED_MAX: u32 = 3;
 mod tests {
     use super::*;
 
+    /// The price is 4 of at most 10 where the sum is 2 too much, so that the market charges 12 more than is proved.
+    #[test]
+    fn slack_and_drift_are_charged() {
+        let search = Search::new(vec![Market::exchange(3.0, 10.0)]);
+        let check = |slack: f64, drift: f64, upper: f64| {
+            let verdict = search.verdict(&[4.0], &[5.0], &Bounds { lower: 1.0, slack, drift });
+            assert!(verdict.lower <= -11.0 && verdict.lower > -11.0 - 1e-9, "{verdict:?}");
+            assert!(verdict.upper >= upper && verdict.upper < upper + 1e-9, "{verdict:?}, expected {upper}");
+        };
+        check(0.0, 0.0, 1.0);
+        check(0.5, 0.0, 1.5);
+        check(0.0, 0.25, 2.5);
+    }
+
     #[test]
     fn a_price_beyond_its_limit_proves_nothing() {
         let search = Search::new(vec![Market::exchange(3.0, 10.0)]);

@@ -240,3 +240,45 @@ const VERSIONS_MAX: usize = 64;
 pub(super) const SUMS_SENT: usize = 3;
 /// Versions that are evaluated in one round.
 const EVALUATIONS_MAX: usize = 2;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A root that is told these sums and nothing else, four members' worth of scale.
+    fn judged(change: impl Fn(&mut Sums)) -> Verdict {
+        let problem =
+            QpProblem::new(&[(0, 0, 1.0)], vec![0.0], 0.0, Vec::new(), vec![-1.0], vec![1.0]).expect("formed");
+        let solver = QpSolver::new(&problem, &[0.0], crate::Settings::default()).expect("curved");
+        let mut ledger = Ledger::new(solver, &[], 1e-8);
+        let mut sums = Sums {
+            epoch: Epoch::default(),
+            version: 1,
+            lower: 1.0,
+            upper: 1.00005,
+            mismatch_squared: 1e-10,
+            residual_squared: 1e-8,
+            scale_squared: 4.0,
+        };
+        change(&mut sums);
+        ledger.totals.insert(1, sums);
+        ledger.judge(&Settings::default());
+        *ledger.verdict().expect("there was something to judge")
+    }
+
+    #[test]
+    fn converged_is_what_meets_every_limit() {
+        assert!(judged(|_| {}).converged);
+        for spoil in [
+            |sums: &mut Sums| sums.mismatch_squared = 1e-6,
+            |sums: &mut Sums| sums.residual_squared = 1e-4,
+            |sums: &mut Sums| sums.lower = 0.999,
+            |sums: &mut Sums| sums.lower = 1.00009,
+            |sums: &mut Sums| sums.lower = f64::NEG_INFINITY,
+            |sums: &mut Sums| sums.upper = f64::INFINITY,
+        ] {
+            let verdict = judged(spoil);
+            assert!(!verdict.converged, "{verdict:?}");
+        }
+    }
+}

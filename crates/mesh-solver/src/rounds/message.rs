@@ -122,3 +122,25 @@ impl Sums {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_are_rounded_to_the_safe_side() {
+        let (epoch, squares) = (Epoch::default(), 0.0);
+        let of = |value: f64| Sums {
+            epoch,
+            version: 1,
+            lower: value,
+            upper: value,
+            mismatch_squared: squares,
+            residual_squared: squares,
+            scale_squared: squares,
+        };
+        // Three quarters of the distance to the next number would be rounded up, one quarter down.
+        assert!(of(1.0).plus(&of(0.75 * f64::EPSILON)).lower <= 1.0);
+        assert!(of(1.0).plus(&of(0.25 * f64::EPSILON)).upper > 1.0);
+    }
+}

@@ -163,7 +163,55 @@ fn equations_over_nothing_but_shares_leave_every_bound_a_bound() {
             assert!(verdict.lower <= optimum + slack, "seed {seed}: {verdict:?}, optimum {optimum}");
         }
         assert!(agents[0].verdict().is_some_and(|verdict| verdict.converged), "seed {seed}: {:?}", agents[0].verdict());
+        let plans: Vec<&[f64]> = agents.iter().map(|agent| agent.plan().expect("everybody has one")).collect();
+        let apart = plans[0].iter().zip(plans[1]).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(apart <= 1e-7, "seed {seed}: plans are {apart} apart");
     }
+}
+
+/// The source wants twice what the sink can take at all.
+#[test]
+fn a_flow_beyond_what_a_member_can_do_is_no_plan() {
+    let member = |slope: f64, most: f64| {
+        let problem = QpProblem::new(&[(0, 0, 1.0)], vec![slope], 0.0, Vec::new(), vec![-most], vec![most]);
+        let shares = vec![Share { junction: 0, terms: vec![(0, 1.0)] }];
+        Member { problem: problem.expect("well formed"), shares }
+    };
+    let network =
+        Network { members: vec![member(-1000.0, 2.0), member(0.0, 1.0)], junctions: vec![Junction::Consensus] };
+    let optimum = optimum(&network);
+    let mut agents = agents(&network);
+    for _ in 0..200 {
+        run(&mut agents, 1, |_, _, _| false);
+        let upper = agents[0].verdict().map_or(f64::INFINITY, |verdict| verdict.upper);
+        assert!(upper >= optimum - 1e-5, "{:?}, optimum {optimum}", agents[0].verdict());
+    }
+    assert!(agents[0].verdict().is_some_and(|verdict| verdict.converged), "{:?}", agents[0].verdict());
+}
+
+/// What the source claimed in another epoch is no part of a version of this one.
+#[test]
+fn claims_of_another_epoch_are_not_added_up() {
+    let check = |spoil: &dyn Fn(&mut Epoch), expect: bool| {
+        let mut agents = agents(&bound_by_equations(0));
+        let mut versions = Vec::new();
+        for _ in 0..12 {
+            let mut messages = Vec::new();
+            for (from, agent) in agents.iter_mut().enumerate() {
+                agent.next_round().expect("feasible");
+                messages.extend(std::iter::from_fn(|| agent.poll()).map(|(to, message)| (from, to, message)));
+            }
+            for (from, to, mut message) in messages {
+                versions.extend(message.frame.sums.iter().map(|sums| sums.version));
+                message.frame.claim.iter_mut().for_each(|claim| spoil(&mut claim.epoch));
+                agents[to].handle(from, message).expect("an epoch within its limits");
+            }
+        }
+        assert_eq!(!versions.is_empty(), expect, "{versions:?}");
+    };
+    check(&|_| {}, true);
+    check(&|epoch| epoch.opener = 1, false);
+    check(&|epoch| epoch.number = 2, false);
 }
 
 #[test]

@@ -75,6 +75,7 @@ fn reach(problem: &QpProblem, terms: &[(usize, f64)], x: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::QpRow;
     use crate::network::{Member, Share};
     use crate::together::Path;
 
@@ -97,6 +98,18 @@ mod tests {
         let holds = |plans: Vec<Vec<f64>>| in_order(&network, &plans, Settings::default().agreement);
         assert!(holds(vec![vec![0.25e-6], vec![0.75e-6]]));
         assert!(!holds(vec![vec![0.25e-6], vec![0.76e-6]]));
+    }
+
+    #[test]
+    fn a_plan_keeps_to_its_rows() {
+        let row = QpRow { terms: vec![(0, 1.0), (1, 1.0)], lower: 1.0, upper: 1.5 };
+        let problem =
+            QpProblem::new(&[], vec![1.0; 2], 0.0, vec![row], vec![0.0; 2], vec![1.0; 2]).expect("well formed");
+        let check = |x: &[f64], expect: bool| assert_eq!(fits(&problem, x, 1e-4), expect, "{x:?}");
+        check(&[0.5, 0.5], true);
+        check(&[0.5, 0.499], false);
+        check(&[0.8, 0.701], false);
+        check(&[0.5], false);
     }
 
     #[test]
