@@ -80,8 +80,9 @@ fn check_against_referee(kind: Kind, seed: u64) {
     let cost = solution.objective / larger;
     match judge(&plain, plain.linear()) {
         Verdict::Optimal { cost: optimum } => {
-            let off = (cost - optimum).abs() / optimum.abs().max(1.0);
-            assert!(off < 1e-7, "{kind:?} seed {seed}: {cost} against {optimum}");
+            // That nobody does better is proved above; where equations all but depend on each other the referee does worse.
+            let off = (cost - optimum) / optimum.abs().max(1.0);
+            assert!(off < 1e-7 && off > -1e-4, "{kind:?} seed {seed}: {cost} against {optimum}");
         }
         Verdict::Infeasible => panic!("{kind:?} seed {seed}: the referee finds a feasible problem infeasible"),
         // The conditions of optimality have been checked above.
@@ -134,6 +135,7 @@ proptest! {
 /// is nothing at its best place, in units in which a place next to it costs a lot.
 #[test]
 fn seeds_that_failed() {
+    check_against_referee(Kind::Degenerate, 16_316_654_745_891_007_599);
     check_against_referee(Kind::BadlyScaled, 4_552_915_156_943_856_280);
     check_against_referee(Kind::Degenerate, 5_187_852_540_822_158_407);
     check_against_referee(Kind::Degenerate, 1_744_973_974_932_367_461);
