@@ -14,6 +14,9 @@ pub struct Responder {
     member: Member,
     local: Local,
     links: Links,
+    /// The problem's linear cost once more, made last so that it lies beside the node's vectors: it is read at every
+    /// evaluation, the rest of the problem is not.
+    linear: Vec<f64>,
 }
 
 /// What an agent proves about `f(x) + prices'shares(x)`.
@@ -64,7 +67,8 @@ impl Responder {
             }
         };
         let links = Links::of(&member);
-        Ok(Self { local, links, member })
+        let linear = member.problem.linear().to_vec();
+        Ok(Self { local, links, linear, member })
     }
 
     /// Answers `prices` and adds nothing up: `shares` holds this agent's own afterwards.
@@ -73,9 +77,9 @@ impl Responder {
         let x = match &mut self.local {
             // Nothing is copied: of a fleet of thousands every byte that need not be touched saves a wait.
             Local::Knapsack(knapsack, multiplier) if self.links == Links::Straight => {
-                let (direct, others) = shares.split_at_mut(problem.variables());
+                let (direct, others) = shares.split_at_mut(self.linear.len());
                 others.fill(0.0);
-                *multiplier = knapsack.solve(problem.linear(), &prices[..direct.len()], direct);
+                *multiplier = knapsack.solve(&self.linear, &prices[..direct.len()], direct);
                 knapsack.keep_within(problem, direct);
                 return Ok(());
             }
