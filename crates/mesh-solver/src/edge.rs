@@ -30,6 +30,7 @@
 //! This page is the arithmetic. [`Terminal`] is one end of all edges with one neighbour, with weights that both ends
 //! change together; [`guess`] is what a member's own problem says about them.
 
+mod stride;
 mod terminal;
 mod weights;
 

@@ -20,6 +20,12 @@
 //! **Weights** are agreed by both ends under a number, see [`crate::edge::Terminal`]. Frames of another number are not
 //! taken in. The source repeats its offer until it sees the sink's number.
 //!
+//! **Acceleration.** While nobody misses a frame the steps are Halpern's, which all begin anew at one numbered point; see
+//! the page of the pace. As soon as something is missed they are plain again.
+//!
+//! **Bytes.** States travel as small steps from what the reader is known to have, see the page of the words; claims, sums
+//! and verdicts only until the reader is known to have them.
+//!
 //! **Out of reach.** After a long silence the members that hear each other go on as an island and put the common states
 //! aside; see the islands' page for how they come together again.
 //!
@@ -36,6 +42,8 @@ pub mod wire;
 mod islands;
 mod ledger;
 mod link;
+mod pace;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -43,7 +51,7 @@ mod tests;
 pub use agent::Agent;
 pub use error::{DecodeError, PeerError};
 pub use layout::{Bond, LayoutError, Seat};
-pub use message::{Epoch, Frame, Message, Verdict};
+pub use message::{Epoch, Frame, Message, Pace, Report, Verdict, Words};
 
 /// What all members of a network must have the same.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,6 +79,8 @@ pub struct Settings {
     pub residual_max: f64,
     /// Largest certified relative gap at convergence.
     pub gap_max: f64,
+    /// Whether steps are Halpern's while no member misses a frame.
+    pub accelerate: bool,
     /// Whether neighbours of both ends may read and pass on what two say to each other.
     pub relay: bool,
 }
@@ -89,6 +99,7 @@ impl Default for Settings {
             mismatch_max: 1e-4,
             residual_max: 1e-3,
             gap_max: 1e-4,
+            accelerate: true,
             relay: true,
         }
     }

@@ -6,6 +6,7 @@
 //!
 //! When a round is over, whose word is late and what is sent as which bytes is for those who hold a terminal.
 
+use super::stride::Stride;
 use super::weights::{self, Watch};
 use super::{End, Pull, Residuals, candidate, pull, receive, reflect, residuals};
 
@@ -23,6 +24,7 @@ pub struct Terminal {
     changed_at: u64,
     changes: u32,
     watches: Vec<Watch>,
+    stride: Stride,
     /// What this end holds of each edge.
     state: Vec<f64>,
     /// The newest solve, and the states that it was pulled to.
@@ -95,6 +97,7 @@ impl Terminal {
             changed_at: 0,
             changes: 0,
             watches: vec![Watch::default(); guess.len()],
+            stride: Stride::default(),
             guess,
             state: start.clone(),
             solved: start.clone(),
@@ -127,17 +130,21 @@ impl Terminal {
         true
     }
 
-    /// Takes in what the neighbour said under the weights of `number`, by the part `theta`; whether it did.
+    /// Takes in what the neighbour said under the weights of `number`; whether it did. The step is Halpern's where an
+    /// anchor was dropped, and the part `theta` of the way where none was.
     pub fn receive(&mut self, number: u32, reflected: &[f64], theta: f64) -> bool {
         if number != self.number || self.number == 0 || reflected.is_empty() {
             return false;
         }
-        receive(&mut self.state, reflected, theta);
+        if !self.stride.step(&mut self.state, reflected) {
+            receive(&mut self.state, reflected, theta);
+        }
         if self.said.len() == reflected.len() {
             let (flow, price) = self.candidate(reflected);
             for (k, watch) in self.watches.iter_mut().enumerate() {
                 watch.observe(flow[k], price[k], self.weights[k]);
             }
+            self.stride.note(flow, price);
         }
         true
     }
@@ -155,6 +162,26 @@ impl Terminal {
         }
     }
 
+    /// Offers other weights if this is the source and what was agreed since the anchor was dropped asks for them.
+    pub fn propose_of_stretch(&mut self, changes_max: u32) {
+        if self.end != End::Source || self.offer != Offer::Keep || self.changes >= changes_max {
+            return;
+        }
+        if let Some(powers) = self.stride.imbalance(&self.weights).filter(|powers| powers.iter().any(|p| *p != 0)) {
+            self.offer = Offer::Scale(powers);
+        }
+    }
+
+    /// Begins a stretch of Halpern's steps from the states as they are. The neighbour must begin one in the same round.
+    pub fn drop_anchor(&mut self) {
+        self.stride.drop_anchor(&self.state);
+    }
+
+    /// Ends such a stretch: the next steps are plain ones.
+    pub fn weigh_anchor(&mut self) {
+        self.stride.weigh_anchor();
+    }
+
     /// Takes the copies from a solve.
     pub fn solved(&mut self, copies: Vec<f64>) {
         self.copies = copies;
@@ -169,10 +196,16 @@ impl Terminal {
         &self.said
     }
 
+    /// Takes what was said for what the neighbour will understand of it.
+    pub fn is_understood_as(&mut self, said: Vec<f64>) {
+        self.said = said;
+    }
+
     /// Forgets how the edges moved, and what was said.
     pub fn interrupt(&mut self) {
         self.watches.fill_with(Watch::default);
         self.said.clear();
+        self.stride.weigh_anchor();
     }
 
     /// Goes back to where it was; the prices of then hold whatever the weights have become.
@@ -236,6 +269,17 @@ impl Terminal {
     /// they stand for its newest when that was lost.
     pub fn standing_price(&self) -> Vec<f64> {
         self.candidate(&self.state).1
+    }
+
+    /// Whether it is in a stretch of Halpern's steps.
+    pub fn is_anchored(&self) -> bool {
+        self.stride.is_anchored()
+    }
+
+    /// How far what the neighbour said is from the states that it would replace, squared and weighted.
+    pub fn distance_squared(&self, reflected: &[f64]) -> f64 {
+        let ends = self.state.iter().zip(reflected).zip(&self.weights);
+        ends.map(|((s, q), weight)| weight * (q - s) * (q - s)).sum()
     }
 
     /// How far the newest solve that was spoken of is from a flow and a price.

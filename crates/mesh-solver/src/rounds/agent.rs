@@ -7,6 +7,7 @@ use super::layout::Seat;
 use super::ledger::{Ledger, keep_newest};
 use super::link::Link;
 use super::message::{Epoch, Frame, Message, Verdict};
+use super::pace::Pacer;
 use crate::edge::{self, End, Terminal};
 use crate::{QpError, QpProblem, QpSolver};
 use std::collections::{BTreeMap, VecDeque};
@@ -30,6 +31,7 @@ pub struct Agent {
     solver_settings: crate::Settings,
     solution: Vec<f64>,
     ledger: Ledger,
+    pacer: Pacer,
     pub(super) epoch: Epoch,
     pub(super) memory: Memory,
     round: u64,
@@ -45,8 +47,8 @@ impl Agent {
             .map(|bond| {
                 let end = if member < bond.neighbour { End::Source } else { End::Sink };
                 let guess = edge::guess(&problem, &bond.variables);
-                let start = bond.variables.iter().map(|j| 0.0_f64.clamp(problem.lower()[*j], problem.upper()[*j]));
-                let start = start.collect();
+                let start = bond.variables.iter().zip(&bond.start);
+                let start = start.map(|(j, start)| start.clamp(problem.lower()[*j], problem.upper()[*j])).collect();
                 Link::new(bond, Terminal::new(end, guess, start))
             })
             .collect();
@@ -64,6 +66,7 @@ impl Agent {
             solver,
             solver_settings,
             ledger,
+            pacer: Pacer::new(&children),
             epoch: Epoch::default(),
             memory: Memory::default(),
             round: 0,
@@ -72,7 +75,8 @@ impl Agent {
         })
     }
 
-    /// Takes what a neighbour sent. If any part of it cannot be believed, nothing changes.
+    /// Takes what a neighbour sent. If what it says itself, or what it may pass on, cannot be believed, nothing changes.
+    /// What somebody else says in a frame that is passed on is refused alone: it is not the fault of who carries it.
     pub fn handle(&mut self, from: usize, message: Message) -> Result<(), PeerError> {
         let Message { frame, relayed } = message;
         if frame.author != from || frame.reader != self.member {
@@ -84,8 +88,8 @@ impl Agent {
         }
         self.check(&frame)?;
         for frame in &relayed {
+            frame.check_lengths()?;
             if frame.reader == self.member {
-                self.check(frame)?;
                 let may_relay = self.link(frame.author).is_some_and(|link| link.bond.relays.contains(&from));
                 if !may_relay {
                     return Err(PeerError::Stranger { author: frame.author });
@@ -95,14 +99,18 @@ impl Agent {
             }
         }
         self.keep(frame);
+        let mut refused = Ok(());
         for frame in relayed {
             if frame.reader == self.member {
-                self.keep(frame);
+                match self.check(&frame) {
+                    Ok(()) => self.keep(frame),
+                    Err(why) => refused = Err(why),
+                }
             } else if let Some(link) = self.links.iter_mut().find(|link| link.bond.neighbour == frame.reader) {
                 link.pass_on(frame);
             }
         }
-        Ok(())
+        refused
     }
 
     /// Takes in what was heard, solves, and puts one message for each neighbour up for [`Agent::poll`]. What was not
@@ -110,9 +118,7 @@ impl Agent {
     pub fn next_round(&mut self) -> Result<(), QpError> {
         self.round += 1;
         let mut reweighted = self.choose_epoch();
-        for link in &mut self.links {
-            reweighted |= link.take_in(self.round, self.epoch, &self.settings);
-        }
+        reweighted |= self.take_in();
         if self.round.is_multiple_of(self.settings.claim_every) {
             let version = self.round / self.settings.claim_every;
             for link in self.links.iter_mut().filter(|link| link.terminal.end() == End::Source) {
@@ -164,6 +170,30 @@ impl Agent {
         self.round
     }
 
+    /// Takes in what neighbours said, by the step that is due; whether weights are others for it.
+    fn take_in(&mut self) -> bool {
+        let paced = self.settings.accelerate && !self.epoch.is_island() && self.pacer.is_live(self.round);
+        let (mut reweighted, mut residual) = (false, Some(0.0));
+        for link in &mut self.links {
+            if paced && self.pacer.begins(self.round) {
+                link.terminal.drop_anchor();
+            }
+            let taken = link.take_in(self.round, self.epoch, paced, &self.settings);
+            reweighted |= taken.reweighted;
+            residual = residual.zip(taken.residual).map(|(sum, part)| sum + part);
+        }
+        if let Some(residual) = residual.filter(|_| !self.epoch.is_island()) {
+            self.pacer.observe(self.round - 1, residual);
+        }
+        if self.parent.is_none() && self.settings.accelerate {
+            self.pacer.conduct(self.round);
+        }
+        if self.pacer.is_time_to_reweigh(self.round) && paced {
+            self.links.iter_mut().for_each(|link| link.terminal.propose_of_stretch(self.settings.reweigh_max));
+        }
+        reweighted
+    }
+
     fn solve(&mut self) -> Result<(), QpError> {
         let mut linear = self.problem.linear().to_vec();
         for link in &self.links {
@@ -183,9 +213,11 @@ impl Agent {
         for link in &mut self.links {
             let mut frame = link.frame(self.member, self.round, self.epoch);
             if self.parent == Some(frame.reader) {
-                frame.sums = self.ledger.newest();
+                frame.sums = link.untold_sums(self.ledger.newest(), self.round);
+                frame.report = self.pacer.report(self.round).filter(|_| self.settings.accelerate);
             } else {
-                frame.verdict = self.ledger.verdict().copied();
+                frame.verdict = self.ledger.verdict().copied().filter(|verdict| link.is_untold(verdict, self.round));
+                frame.pace = self.pacer.news(self.round);
             }
             frames.insert(frame.reader, frame);
         }
@@ -205,7 +237,19 @@ impl Agent {
     fn check(&self, frame: &Frame) -> Result<(), PeerError> {
         let link = self.link(frame.author).ok_or(PeerError::Stranger { author: frame.author })?;
         let reach = |j: &usize| self.problem.lower()[*j].abs().max(self.problem.upper()[*j].abs());
-        link.check(frame, &link.bond.variables.iter().map(reach).collect::<Vec<f64>>())
+        link.check(frame, &link.bond.variables.iter().map(reach).collect::<Vec<f64>>())?;
+        let author = frame.author;
+        // Each epoch but the first takes a long silence or ends one. Rounds that do not begin together are allowed for.
+        let silences = self.round / u64::from(self.settings.silence_max.max(1));
+        let limit = u32::try_from(4 * silences + 2).unwrap_or(u32::MAX);
+        if frame.epoch.number > limit.max(self.epoch.number) {
+            return Err(PeerError::EpochAhead { author, epoch: frame.epoch, limit });
+        }
+        let newest = self.ledger.newest_version();
+        match frame.verdict.filter(|verdict| self.parent == Some(author) && verdict.version > newest) {
+            Some(Verdict { version, .. }) => Err(PeerError::VerdictAhead { author, version, newest }),
+            None => Ok(()),
+        }
     }
 
     /// A frame whose author was checked.
@@ -214,6 +258,12 @@ impl Agent {
         self.ledger.hear_sums(author, &std::mem::take(&mut frame.sums));
         if let Some(verdict) = frame.verdict.take().filter(|_| self.parent == Some(author)) {
             self.ledger.hear_verdict(verdict);
+        }
+        if let Some(report) = frame.report.take() {
+            self.pacer.hear_report(author, report);
+        }
+        if let Some(pace) = frame.pace.take().filter(|_| self.parent == Some(author)) {
+            self.pacer.hear_pace(pace);
         }
         let Some(link) = self.links.iter_mut().find(|link| link.bond.neighbour == author) else { return };
         if let Some(claim) = frame.claim.take().filter(|_| link.terminal.end() == End::Sink) {

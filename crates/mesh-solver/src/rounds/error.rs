@@ -55,6 +55,54 @@ pub enum PeerError {
         /// The weights it says.
         weights: u32,
     },
+    /// Its words build on a frame that is not known to have been said.
+    #[error("member {author} builds on its frame {base}, which is not known here")]
+    UnknownBase {
+        /// Who wrote it.
+        author: usize,
+        /// The sequence it says.
+        base: u64,
+    },
+    /// An epoch that silences cannot have led to yet, so few rounds after the beginning.
+    #[error("member {author} is in {epoch:?}, where no number above {limit} can have been reached")]
+    EpochAhead {
+        /// Who wrote it.
+        author: usize,
+        /// The epoch it says.
+        epoch: Epoch,
+        /// The largest number there can be.
+        limit: u32,
+    },
+    /// A verdict on a version that has no part of this member's own.
+    #[error("member {author} passes a verdict on version {version}, where {newest} is the newest there can be one on")]
+    VerdictAhead {
+        /// Who wrote it.
+        author: usize,
+        /// The version it says.
+        version: u64,
+        /// The newest of which this member has given its own numbers.
+        newest: u64,
+    },
+    /// A point or a report of rounds that the author has not come to.
+    #[error("member {author} speaks of round {round} in its round {sequence}")]
+    RoundAhead {
+        /// Who wrote it.
+        author: usize,
+        /// The round it speaks of.
+        round: u64,
+        /// The round it is in.
+        sequence: u64,
+    },
+    /// A list that is passed on is longer than any is.
+    #[error("member {author} has {length} entries passed on in a list, more than {limit}")]
+    TooLong {
+        /// Who wrote it.
+        author: usize,
+        /// How many entries there are.
+        length: usize,
+        /// Most that there can be.
+        limit: usize,
+    },
     /// A message passes on more frames than there are members next to each other.
     #[error("member {author} passed on {frames} frames, more than {limit}")]
     TooMuch {

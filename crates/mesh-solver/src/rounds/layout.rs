@@ -35,6 +35,8 @@ pub struct Bond {
     pub neighbour: usize,
     /// The variable at this end of each edge, edges in the same order at both ends.
     pub variables: Vec<usize>,
+    /// Where each of them is expected at first; what is beyond its bounds counts as at these.
+    pub start: Vec<f64>,
     /// Neighbours of both, ascending: who may pass a message on.
     pub relays: Vec<usize>,
 }
@@ -116,6 +118,7 @@ fn seats(drafts: Vec<Draft>, edges: &BTreeMap<(usize, usize), Vec<(usize, usize)
             let ends = edges[&pair].iter();
             Bond {
                 neighbour: *other,
+                start: vec![0.0; ends.len()],
                 variables: ends.map(|(source, sink)| if member == pair.0 { *source } else { *sink }).collect(),
                 relays: neighbours[member].intersection(&neighbours[*other]).copied().collect(),
             }

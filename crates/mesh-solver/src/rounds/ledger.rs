@@ -57,6 +57,11 @@ impl Ledger {
         self.own.get(&verdict.plan).map(|(_, plan)| &plan[..])
     }
 
+    /// The newest version that this member has given its numbers of; nobody above can judge a later one.
+    pub(super) fn newest_version(&self) -> u64 {
+        self.own.last_key_value().map_or(0, |(version, _)| *version)
+    }
+
     /// Takes a child's sums.
     pub(super) fn hear_sums(&mut self, child: usize, sums: &[Sums]) {
         let Some(known) = self.children.get_mut(&child) else { return };

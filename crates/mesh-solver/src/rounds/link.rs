@@ -3,7 +3,8 @@
 use super::Settings;
 use super::error::PeerError;
 use super::layout::Bond;
-use super::message::{Claim, Epoch, Frame, Sums};
+use super::message::{Claim, Epoch, Frame, Sums, Verdict, Words};
+use super::words::Spoken;
 use crate::edge::{self, End, OfferError, Patience, Pull, Snapshot, Terminal};
 use crate::problem::MAGNITUDE_MAX;
 use std::collections::BTreeMap;
@@ -13,8 +14,8 @@ use std::collections::BTreeMap;
 pub(super) struct Link {
     pub(super) bond: Bond,
     pub(super) terminal: Terminal,
-    /// Newest frame that was not taken in yet.
-    waiting: Option<Frame>,
+    /// Newest frame that was not taken in yet, and what its words mean.
+    waiting: Option<(Frame, Vec<f64>)>,
     /// Sequence, epoch and weights of the newest frame.
     heard: u64,
     pub(super) heard_epoch: Epoch,
@@ -29,8 +30,41 @@ pub(super) struct Link {
     forward: BTreeMap<usize, Frame>,
     /// What was agreed last, while the neighbour is out of reach.
     frozen: Option<Vec<f64>>,
+    /// What was said to the neighbour lately, and what it said.
+    said: Spoken,
+    understood: Spoken,
+    claim_told: Told,
+    verdict_told: Told,
+    sums_told: BTreeMap<u64, Told>,
     /// Claims on these edges by version.
     pub(super) claims: BTreeMap<u64, Claim>,
+}
+
+/// Since when a version of something is told.
+#[derive(Debug, Clone, Copy, Default)]
+struct Told {
+    version: u64,
+    /// The first own frame that held it.
+    since: u64,
+}
+
+impl Told {
+    /// Whether frame `sequence` should hold this version for a reader who has frame `acknowledged`.
+    fn is_news(&mut self, version: u64, sequence: u64, acknowledged: u64) -> bool {
+        if self.version != version {
+            *self = Self { version, since: sequence };
+        }
+        acknowledged < self.since
+    }
+}
+
+/// What taking in a round's frame did.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Taken {
+    /// The weights are others.
+    pub(super) reweighted: bool,
+    /// Squared distance from a fixed point in the round before, if the frame was of that.
+    pub(super) residual: Option<f64>,
 }
 
 impl Link {
@@ -46,6 +80,11 @@ impl Link {
             loss: 0.0,
             forward: BTreeMap::new(),
             frozen: None,
+            said: Spoken::default(),
+            understood: Spoken::default(),
+            claim_told: Told::default(),
+            verdict_told: Told::default(),
+            sums_told: BTreeMap::new(),
             claims: BTreeMap::new(),
             bond,
         }
@@ -58,9 +97,23 @@ impl Link {
             true => Ok(()),
             false => Err(PeerError::Dimension { author, length, expected }),
         };
-        if !frame.reflected.is_empty() {
-            of_length(frame.reflected.len())?;
-            check_values(author, &frame.reflected, reach)?;
+        // An older frame is not taken in, and what it builds on may be forgotten.
+        if frame.sequence > self.heard && frame.reflected != Words::Nothing {
+            let meant = self.understood.understand(author, frame.sequence, &frame.reflected)?;
+            of_length(meant.len())?;
+            check_values(author, &meant, reach)?;
+        }
+        let sequence = frame.sequence;
+        if let Some(report) = &frame.report {
+            check_value(author, report.residual_squared, f64::MAX)?;
+            if report.residual_squared < 0.0 {
+                return Err(PeerError::BeyondBounds { author, value: report.residual_squared, limit: f64::MAX });
+            }
+        }
+        let rounds = frame.report.map(|report| report.round).into_iter().chain(frame.pace.map(|pace| pace.complete));
+        let points = frame.pace.map(|pace| pace.at.saturating_sub(POINT_AHEAD_MAX));
+        if let Some(round) = rounds.chain(points).find(|round| *round > sequence) {
+            return Err(PeerError::RoundAhead { author, round, sequence });
         }
         frame.offer.check(expected).map_err(|why| match why {
             OfferError::Dimension { length, expected } => PeerError::Dimension { author, length, expected },
@@ -101,7 +154,9 @@ impl Link {
             return;
         }
         (self.heard, self.heard_epoch, self.heard_weights) = (frame.sequence, frame.epoch, frame.weights);
-        self.waiting = Some(frame);
+        let meant = self.understood.understand(frame.author, frame.sequence, &frame.reflected).unwrap_or_default();
+        self.understood.keep(frame.sequence, meant.clone());
+        self.waiting = Some((frame, meant));
     }
 
     /// Keeps a frame of another neighbour for this one.
@@ -119,26 +174,34 @@ impl Link {
         std::mem::take(&mut self.forward).into_values().collect()
     }
 
-    /// Takes in what was heard since the last round; whether the weights are others for it.
-    pub(super) fn take_in(&mut self, round: u64, epoch: Epoch, settings: &Settings) -> bool {
+    /// Takes in what was heard since the last round. While all are `paced` weights change before points only.
+    pub(super) fn take_in(&mut self, round: u64, epoch: Epoch, paced: bool, settings: &Settings) -> Taken {
         let frame = self.waiting.take();
+        let is_in_step = frame.as_ref().is_some_and(|(frame, _)| frame.sequence == round - 1);
+        if !is_in_step || !paced {
+            self.terminal.weigh_anchor();
+        }
         let missed = if frame.is_some() { 0.0 } else { 1.0 };
         self.loss += (missed - self.loss) / LOSS_MEMORY;
-        let Some(frame) = frame else {
+        let Some((frame, reflected)) = frame else {
             self.silent = self.silent.saturating_add(1);
-            return false;
+            return Taken::default();
         };
         self.silent = 0;
-        let reweighted = self.terminal.reweigh(frame.weights, &frame.offer, round);
+        let mut taken = Taken { reweighted: self.terminal.reweigh(frame.weights, &frame.offer, round), residual: None };
+        let distance_squared = self.terminal.distance_squared(&reflected);
         let theta = self.theta(round, settings);
-        if frame.epoch == epoch && self.terminal.receive(frame.weights, &frame.reflected, theta) {
+        if frame.epoch == epoch && self.terminal.receive(frame.weights, &reflected, theta) {
+            taken.residual = Some(distance_squared).filter(|_| is_in_step);
             // What arrives late moves for other reasons than a wrong weight.
-            if !epoch.is_island() && self.is_prompt(round, settings) {
+            if !epoch.is_island() && !paced && self.is_prompt(round, settings) {
                 let Settings { reweigh_every: every, reweigh_max: changes_max, .. } = *settings;
                 self.terminal.propose(round, Patience { every, changes_max });
             }
+        } else {
+            self.terminal.weigh_anchor();
         }
-        reweighted
+        taken
     }
 
     /// The step: as many lost rounds as there are, so much further goes one that is heard. Numbers that took long to come
@@ -166,7 +229,12 @@ impl Link {
 
     /// The frame of the newest solve.
     pub(super) fn frame(&mut self, author: usize, sequence: u64, epoch: Epoch) -> Frame {
-        let reflected = self.terminal.say().to_vec();
+        let (reflected, understood) = self.said.say(sequence, self.acknowledged, self.terminal.say());
+        self.terminal.is_understood_as(understood);
+        let newest = self.claims.last_key_value().map(|(_, claim)| claim);
+        let (is_source, acknowledged) = (self.terminal.end() == End::Source, self.acknowledged);
+        let claim = newest.filter(|_| is_source).cloned();
+        let claim = claim.filter(|claim| self.claim_told.is_news(claim.version, sequence, acknowledged));
         Frame {
             author,
             reader: self.bond.neighbour,
@@ -176,13 +244,27 @@ impl Link {
             weights: self.terminal.number(),
             offer: self.terminal.offer().clone(),
             reflected,
-            claim: match self.terminal.end() {
-                End::Source => self.claims.last_key_value().map(|(_, claim)| claim.clone()),
-                End::Sink => None,
-            },
+            claim,
             sums: Vec::new(),
             verdict: None,
+            report: None,
+            pace: None,
         }
+    }
+
+    /// The sums that the neighbour is not known to have.
+    pub(super) fn untold_sums(&mut self, mut sums: Vec<Sums>, sequence: u64) -> Vec<Sums> {
+        let acknowledged = self.acknowledged;
+        self.sums_told.retain(|version, _| sums.iter().any(|sums| sums.version == *version));
+        sums.retain(|sums| {
+            self.sums_told.entry(sums.version).or_default().is_news(sums.version, sequence, acknowledged)
+        });
+        sums
+    }
+
+    /// Whether the neighbour is not known to have the verdict.
+    pub(super) fn is_untold(&mut self, verdict: &Verdict, sequence: u64) -> bool {
+        self.verdict_told.is_news(verdict.version, sequence, self.acknowledged)
     }
 
     /// What draws on the shared variable of an edge.
@@ -254,6 +336,8 @@ fn check_sums(author: usize, sums: &Sums) -> Result<(), PeerError> {
 
 /// How many times the size of its box a reflected number may be.
 const REACH: f64 = 1e6;
+/// How far ahead of its author's round a point may be: as far as the highest tree is high.
+const POINT_AHEAD_MAX: u64 = 256 + 8;
 /// Last number of an epoch, as wide as it is sent.
 const EPOCH_MAX: u32 = u16::MAX as u32;
 const PRICE_MAX: f64 = 1e15;

@@ -1,10 +1,15 @@
 //! What members send each other; its bytes are the wire's matter.
 //!
 //! A member sends one [`Message`] to each neighbour a round. It holds a [`Frame`] of its own and may pass on frames of
-//! others. A frame is complete in itself: what it says replaces what older ones said, so any may be lost, doubled or late.
+//! others. What a frame says replaces what older ones said, so any may be lost, doubled or late; the only ones it builds on
+//! are such as its reader has said it has.
 
 use crate::bound::relative_gap;
 pub use crate::edge::Offer;
+
+use super::error::PeerError;
+use super::ledger::SUMS_SENT;
+use crate::problem::VARIABLES_MAX;
 
 /// All that one member sends to a neighbour in one round.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,13 +38,35 @@ pub struct Frame {
     /// What the author would have as weights.
     pub offer: Offer,
     /// Its copies of the shared variables, reflected at its states; empty before there are weights.
-    pub reflected: Vec<f64>,
+    pub reflected: Words,
     /// What the source of the edges takes as flow and price.
     pub claim: Option<Claim>,
     /// Sums over the author's part of the tree, newest versions.
     pub sums: Vec<Sums>,
     /// What the root found.
     pub verdict: Option<Verdict>,
+    /// How far the author's part of the tree was from a fixed point.
+    pub report: Option<Report>,
+    /// Where the root would have all begin anew.
+    pub pace: Option<Pace>,
+}
+
+/// Reflected states, one an edge.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Words {
+    /// None.
+    Nothing,
+    /// As they are.
+    Whole(Vec<f64>),
+    /// As they were in an older frame, plus steps.
+    Steps {
+        /// The sequence of that frame, which the reader has said it has.
+        base: u64,
+        /// How long a step is.
+        scale: f64,
+        /// How many each goes on.
+        steps: Vec<i16>,
+    },
 }
 
 /// A stretch of rounds with fixed members. The higher one wins.
@@ -102,10 +129,55 @@ pub struct Verdict {
     pub converged: bool,
 }
 
+/// How far some members were from a fixed point in one round in which none of them missed a frame.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Report {
+    /// The round.
+    pub round: u64,
+    /// How many hops the furthest of them is below the author.
+    pub height: u8,
+    /// Squared weighted distance of states from what neighbours said.
+    pub residual_squared: f64,
+}
+
+/// The points at which all begin a stretch of Halpern's steps together. The higher one wins.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Pace {
+    /// Counts the points up; 0 before the first.
+    pub point: u32,
+    /// The newest round of which the root has everybody's report.
+    pub complete: u64,
+    /// The round at whose beginning all begin anew; 0 where steps are plain until there is another.
+    pub at: u64,
+}
+
 impl Verdict {
     /// [`relative_gap`] of the bounds: what the plan may cost more than the best.
     pub fn gap(&self) -> f64 {
         relative_gap(self.lower, self.upper)
+    }
+}
+
+impl Frame {
+    /// Whether its lists are no longer than any can be, whoever it is for.
+    pub(super) fn check_lengths(&self) -> Result<(), PeerError> {
+        let words = match &self.reflected {
+            Words::Nothing => 0,
+            Words::Whole(numbers) => numbers.len(),
+            Words::Steps { steps, .. } => steps.len(),
+        };
+        let offer = match &self.offer {
+            Offer::Keep => 0,
+            Offer::Guess(guesses) => guesses.len(),
+            Offer::Scale(powers) => powers.len(),
+        };
+        let claim = self.claim.as_ref().map_or(0, |claim| claim.flow.len().max(claim.price.len()));
+        for (length, limit) in [(words.max(offer).max(claim), VARIABLES_MAX), (self.sums.len(), SUMS_SENT)] {
+            if length > limit {
+                return Err(PeerError::TooLong { author: self.author, length, limit });
+            }
+        }
+        Ok(())
     }
 }
 

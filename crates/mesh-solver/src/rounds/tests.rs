@@ -1,7 +1,7 @@
 //! Whole runs of small networks, over links that work, lose and lie.
 
-use super::message::{Offer, Sums};
-use super::{Agent, Epoch, Frame, Message, PeerError, Seat, Settings};
+use super::message::{Offer, Pace, Report, Sums, Words};
+use super::{Agent, Epoch, Frame, Message, PeerError, Seat, Settings, Verdict};
 use crate::{Junction, Member, Network, QpProblem, QpRow, QpSolver, Share};
 use mesh_model::Hash;
 
@@ -277,19 +277,39 @@ fn check_refused(spoil: impl Fn(&mut Frame), expect: impl Fn(&PeerError) -> bool
 fn lies_are_refused_and_leave_no_trace() {
     check_refused(|frame| frame.author = 9, |error| matches!(error, PeerError::Stranger { author: 9 }));
     check_refused(|frame| frame.reader = 2, |error| matches!(error, PeerError::Stranger { .. }));
-    check_refused(|frame| frame.reflected.push(0.0), |error| matches!(error, PeerError::Dimension { .. }));
+    check_refused(|frame| words(frame).push(0.0), |error| matches!(error, PeerError::Dimension { .. }));
     check_refused(|frame| frame.offer = Offer::Scale(vec![1]), |error| matches!(error, PeerError::Dimension { .. }));
-    check_refused(|frame| frame.reflected[0] = f64::NAN, |error| matches!(error, PeerError::NotANumber { author: 1 }));
-    check_refused(|frame| frame.reflected[0] = 1e9, |error| matches!(error, PeerError::BeyondBounds { .. }));
+    check_refused(|frame| words(frame)[0] = f64::NAN, |error| matches!(error, PeerError::NotANumber { author: 1 }));
+    check_refused(|frame| words(frame)[0] = 1e9, |error| matches!(error, PeerError::BeyondBounds { .. }));
     check_refused(|frame| frame.weights = 0, |error| matches!(error, PeerError::Stale { weights: 0, .. }));
-    check_refused(|frame| frame.reflected[0] = f64::INFINITY, |error| matches!(error, PeerError::BeyondBounds { .. }));
+    check_refused(|frame| words(frame)[0] = f64::INFINITY, |error| matches!(error, PeerError::BeyondBounds { .. }));
     let beyond = |number| Epoch { number, opener: 1 };
     check_refused(|frame| frame.epoch = beyond(u32::MAX), |error| matches!(error, PeerError::BeyondBounds { .. }));
     check_refused(
         |frame| frame.sums.push(Sums { lower: f64::INFINITY, ..nothing_found() }),
         |error| matches!(error, PeerError::BeyondBounds { .. }),
     );
+    check_refused(|frame| frame.epoch = beyond(3), |error| matches!(error, PeerError::EpochAhead { limit: 2, .. }));
+    check_refused(
+        |frame| frame.reflected = Words::Steps { base: 2, scale: 1.0, steps: vec![1] },
+        |error| matches!(error, PeerError::Dimension { .. } | PeerError::UnknownBase { base: 2, .. }),
+    );
+    check_refused(
+        |frame| frame.report = Some(Report { round: 9, height: 0, residual_squared: 1.0 }),
+        |error| matches!(error, PeerError::RoundAhead { round: 9, sequence: 3, .. }),
+    );
+    check_refused(
+        |frame| frame.pace = Some(Pace { point: 1, complete: 2, at: 9000 }),
+        |error| matches!(error, PeerError::RoundAhead { .. }),
+    );
     check_refused(|frame| frame.weights = 7, |error| matches!(error, PeerError::Ahead { weights: 7, .. }));
+}
+
+fn words(frame: &mut Frame) -> &mut Vec<f64> {
+    match &mut frame.reflected {
+        Words::Whole(numbers) => numbers,
+        other => panic!("so early nothing can be built on: {other:?}"),
+    }
 }
 
 fn nothing_found() -> Sums {
@@ -323,6 +343,51 @@ fn no_bytes_of_a_neighbour_stop_a_member() {
         }
     }
     assert!(taken > 0 && refused > 0, "{taken} taken, {refused} refused");
+}
+
+#[test]
+fn a_verdict_on_what_was_never_evaluated_ends_nothing() {
+    let network = network(1);
+    let mut agents = agents(&network);
+    let (none, _) = run(&mut agents, 20, |_, _, _| false);
+    assert_eq!(none, None, "nothing is left to lie about");
+    agents[0].next_round().expect("feasible");
+    let mut lies = Vec::new();
+    while let Some((to, message)) = agents[0].poll() {
+        let known = agents[0].verdict().copied().expect("there is one after twenty rounds");
+        let verdict = Some(Verdict { version: u64::from(u32::MAX), ..known });
+        lies.push((to, Message { frame: Frame { verdict, ..message.frame }, relayed: Vec::new() }));
+    }
+    for (to, lie) in lies {
+        let refused = agents[to].handle(0, lie).expect_err("nobody has evaluated that");
+        assert!(matches!(refused, PeerError::VerdictAhead { author: 0, .. }), "{refused:?}");
+    }
+    let (rounds, _) = run(&mut agents, 500, |_, _, _| false);
+    assert!(rounds.is_some(), "{:?}", agents[0].verdict());
+}
+
+#[test]
+fn who_carries_a_lie_is_heard_all_the_same() {
+    let mut agents = agents(&network(0));
+    let honest = frame(&mut agents);
+    let carrier = Frame { author: 2, ..honest.clone() };
+    let carried = |spoil: fn(&mut Frame)| {
+        let mut lie = honest.clone();
+        spoil(&mut lie);
+        Message { frame: Frame { reflected: Words::Nothing, ..carrier.clone() }, relayed: vec![lie] }
+    };
+    let check = |message: Message, expect: fn(&PeerError) -> bool| {
+        let mut agent = agents[0].clone();
+        let before = agent.links.iter().filter(|link| link.has_news()).count();
+        let refused = agent.handle(2, message).expect_err("there is a lie in it");
+        assert!(expect(&refused), "{refused:?}");
+        agent.links.iter().filter(|link| link.has_news()).count() - before
+    };
+    let lie = carried(|frame| frame.weights = 7);
+    assert_eq!(check(lie, |error| matches!(error, PeerError::Ahead { author: 1, .. })), 1);
+    // A list beyond all limits is for the carrier not to pass on.
+    let endless = carried(|frame| frame.reflected = Words::Whole(vec![0.0; 100_000]));
+    assert_eq!(check(endless, |error| matches!(error, PeerError::TooLong { author: 1, .. })), 0);
 }
 
 #[test]

@@ -10,7 +10,7 @@
 use super::agent::RELAYED_PER_LINK;
 use super::error::DecodeError;
 use super::ledger::SUMS_SENT;
-use super::message::{Claim, Epoch, Frame, Message, Offer, Sums, Verdict};
+use super::message::{Claim, Epoch, Frame, Message, Offer, Pace, Report, Sums, Verdict, Words};
 use crate::problem::VARIABLES_MAX;
 
 impl Message {
@@ -45,7 +45,7 @@ impl Frame {
         self.epoch.write(bytes);
         write_short(u64::from(self.weights), bytes);
         self.offer.write(bytes);
-        write_numbers(&self.reflected, bytes);
+        self.reflected.write(self.sequence, bytes);
         bytes.push(u8::from(self.claim.is_some()));
         if let Some(claim) = &self.claim {
             claim.epoch.write(bytes);
@@ -68,6 +68,18 @@ impl Frame {
                 bytes.extend(number.to_le_bytes());
             }
             bytes.push(u8::from(verdict.converged));
+        }
+        bytes.push(u8::from(self.report.is_some()));
+        if let Some(report) = &self.report {
+            write_long(report.round, bytes);
+            bytes.push(report.height);
+            bytes.extend(report.residual_squared.to_le_bytes());
+        }
+        bytes.push(u8::from(self.pace.is_some()));
+        if let Some(pace) = &self.pace {
+            write_long(pace.point.into(), bytes);
+            write_long(pace.complete, bytes);
+            write_long(pace.at, bytes);
         }
     }
 }
@@ -97,6 +109,26 @@ impl Offer {
     }
 }
 
+impl Words {
+    /// A base is written as how far back it is; no author builds on what is further than a byte can say.
+    fn write(&self, sequence: u64, bytes: &mut Vec<u8>) {
+        match self {
+            Self::Nothing => bytes.push(NOTHING),
+            Self::Whole(numbers) => {
+                bytes.push(WHOLE);
+                write_numbers(numbers, bytes);
+            }
+            Self::Steps { base, scale, steps } => {
+                bytes.push(STEPS);
+                bytes.push(u8::try_from(sequence.saturating_sub(*base)).unwrap_or(u8::MAX));
+                bytes.extend(scale.to_le_bytes());
+                write_short(steps.len() as u64, bytes);
+                bytes.extend(steps.iter().flat_map(|step| step.to_le_bytes()));
+            }
+        }
+    }
+}
+
 /// Bytes that were not believed yet, and how far they were read.
 struct Reader<'a> {
     bytes: &'a [u8],
@@ -105,21 +137,25 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn frame(&mut self) -> Result<Frame, DecodeError> {
+        let (author, reader) = (usize::from(self.short()?), usize::from(self.short()?));
+        let sequence = self.long()?;
         Ok(Frame {
-            author: usize::from(self.short()?),
-            reader: usize::from(self.short()?),
-            sequence: self.long()?,
+            author,
+            reader,
+            sequence,
             heard: self.long()?,
             epoch: self.epoch()?,
             weights: u32::from(self.short()?),
             offer: self.offer()?,
-            reflected: self.numbers()?,
+            reflected: self.words(sequence)?,
             claim: if self.flag()? { Some(self.claim()?) } else { None },
             sums: {
                 let count = self.count(SUMS_SENT)?;
                 (0..count).map(|_| self.sums()).collect::<Result<_, _>>()?
             },
             verdict: if self.flag()? { Some(self.verdict()?) } else { None },
+            report: if self.flag()? { Some(self.report()?) } else { None },
+            pace: if self.flag()? { Some(self.pace()?) } else { None },
         })
     }
 
@@ -139,6 +175,24 @@ impl Reader<'_> {
             SCALE => {
                 let count = self.count(VARIABLES_MAX)?;
                 Ok(Offer::Scale(self.take(count)?.iter().map(|byte| byte.cast_signed()).collect()))
+            }
+            found => Err(DecodeError::Tag { at, found }),
+        }
+    }
+
+    fn words(&mut self, sequence: u64) -> Result<Words, DecodeError> {
+        let at = self.at;
+        match self.array::<1>()?[0] {
+            NOTHING => Ok(Words::Nothing),
+            WHOLE => Ok(Words::Whole(self.numbers()?)),
+            STEPS => {
+                let [back] = self.array::<1>()?;
+                let base = sequence.checked_sub(u64::from(back));
+                let base = base.ok_or(DecodeError::Tag { at: at + 1, found: back })?;
+                let scale = self.number()?;
+                let count = self.count(VARIABLES_MAX)?;
+                let steps = (0..count).map(|_| Ok(i16::from_le_bytes(self.array()?)));
+                Ok(Words::Steps { base, scale, steps: steps.collect::<Result<_, DecodeError>>()? })
             }
             found => Err(DecodeError::Tag { at, found }),
         }
@@ -170,6 +224,14 @@ impl Reader<'_> {
             residual: self.number()?,
             converged: self.flag()?,
         })
+    }
+
+    fn report(&mut self) -> Result<Report, DecodeError> {
+        Ok(Report { round: self.long()?, height: self.array::<1>()?[0], residual_squared: self.number()? })
+    }
+
+    fn pace(&mut self) -> Result<Pace, DecodeError> {
+        Ok(Pace { point: u32::from_le_bytes(self.array()?), complete: self.long()?, at: self.long()? })
     }
 
     fn numbers(&mut self) -> Result<Vec<f64>, DecodeError> {
@@ -236,6 +298,9 @@ fn write_numbers(numbers: &[f64], bytes: &mut Vec<u8>) {
 const KEEP: u8 = 0;
 const GUESS: u8 = 1;
 const SCALE: u8 = 2;
+const NOTHING: u8 = 0;
+const WHOLE: u8 = 1;
+const STEPS: u8 = 2;
 /// Most frames that a message passes on: its reader has no more neighbours than variables.
 const RELAYED_MAX: usize = RELAYED_PER_LINK * VARIABLES_MAX;
 
@@ -296,13 +361,56 @@ mod tests {
         )
     }
 
+    /// Words of a frame whose sequence is at least that base's.
+    fn words(sequence: u64) -> impl Strategy<Value = Words> {
+        let steps = (0..=255_u64, number(), vec(any::<i16>(), 0..9));
+        prop_oneof![
+            Just(Words::Nothing),
+            vec(number(), 0..9).prop_map(Words::Whole),
+            steps.prop_map(move |(back, scale, steps)| Words::Steps {
+                base: sequence.saturating_sub(back),
+                scale,
+                steps
+            }),
+        ]
+    }
+
+    fn report() -> impl Strategy<Value = Report> {
+        (version(), any::<u8>(), number()).prop_map(|(round, height, residual_squared)| Report {
+            round,
+            height,
+            residual_squared,
+        })
+    }
+
+    fn pace() -> impl Strategy<Value = Pace> {
+        (any::<u32>(), version(), version()).prop_map(|(point, complete, at)| Pace { point, complete, at })
+    }
+
     fn frame() -> impl Strategy<Value = Frame> {
-        let head = (any::<[u16; 3]>(), version(), version(), epoch(), offer());
-        let body = (vec(number(), 0..9), proptest::option::of(claim()), vec(sums(), 0..=SUMS_SENT));
-        (head, body, proptest::option::of(verdict())).prop_map(|(head, (reflected, claim, sums), verdict)| {
-            let ([author, reader, weights], sequence, heard, epoch, offer) = head;
+        let head = version().prop_flat_map(|sequence| {
+            (any::<[u16; 3]>(), (Just(sequence), words(sequence)), version(), epoch(), offer())
+        });
+        let body = (proptest::option::of(claim()), vec(sums(), 0..=SUMS_SENT));
+        let tail = (proptest::option::of(verdict()), proptest::option::of(report()), proptest::option::of(pace()));
+        (head, body, tail).prop_map(|(head, (claim, sums), (verdict, report, pace))| {
+            let ([author, reader, weights], (sequence, reflected), heard, epoch, offer) = head;
             let (author, reader, weights) = (usize::from(author), usize::from(reader), u32::from(weights));
-            Frame { author, reader, sequence, heard, epoch, weights, offer, reflected, claim, sums, verdict }
+            Frame {
+                author,
+                reader,
+                sequence,
+                heard,
+                epoch,
+                weights,
+                offer,
+                reflected,
+                claim,
+                sums,
+                verdict,
+                report,
+                pace,
+            }
         })
     }
 
@@ -356,10 +464,12 @@ mod tests {
             epoch: Epoch { number: 5, opener: 6 },
             weights: 7,
             offer: Offer::Keep,
-            reflected: Vec::new(),
+            reflected: Words::Nothing,
             claim: None,
             sums: Vec::new(),
             verdict: None,
+            report: None,
+            pace: None,
         };
         Message { frame, relayed: Vec::new() }.bytes()
     }
@@ -371,13 +481,15 @@ mod tests {
             bytes.splice(place..place + with.len(), with.iter().copied());
             assert_eq!(Message::decode(&bytes), Err(expect));
         };
-        assert_eq!(bare(), [1, 0, 2, 0, 3, 0, 0, 0, 4, 0, 0, 0, 5, 0, 6, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(bare(), [1, 0, 2, 0, 3, 0, 0, 0, 4, 0, 0, 0, 5, 0, 6, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
         check(18, &[3], DecodeError::Tag { at: 18, found: 3 });
-        check(19, &[0xff, 0xff], DecodeError::TooMany { at: 19, count: 65_535, limit: VARIABLES_MAX });
-        check(19, &[1, 0], DecodeError::Short { at: 21, wanted: 8, left: 6 });
-        check(21, &[2], DecodeError::Tag { at: 21, found: 2 });
-        check(22, &[4, 0], DecodeError::TooMany { at: 22, count: 4, limit: SUMS_SENT });
-        check(25, &[0xff, 0xff], DecodeError::TooMany { at: 25, count: 65_535, limit: RELAYED_MAX });
+        check(19, &[3], DecodeError::Tag { at: 19, found: 3 });
+        check(19, &[1, 0xff, 0xff], DecodeError::TooMany { at: 20, count: 65_535, limit: VARIABLES_MAX });
+        check(19, &[1, 1, 0], DecodeError::Short { at: 22, wanted: 8, left: 6 });
+        check(19, &[2, 4], DecodeError::Tag { at: 20, found: 4 });
+        check(20, &[2], DecodeError::Tag { at: 20, found: 2 });
+        check(21, &[4, 0], DecodeError::TooMany { at: 21, count: 4, limit: SUMS_SENT });
+        check(26, &[0xff, 0xff], DecodeError::TooMany { at: 26, count: 65_535, limit: RELAYED_MAX });
         let longer = [&bare()[..], &[0]].concat();
         assert_eq!(Message::decode(&longer), Err(DecodeError::Trailing { bytes: 1 }));
     }
