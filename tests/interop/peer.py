@@ -119,6 +119,7 @@ def check_history(session, keys, store):
         same("the edge", ("power", "habitat", "rover"), (dual.edge.junction, dual.edge.source, dual.edge.sink))
         same("the round", (number, True), (dual.round, dual.awaits))
         same("the numbers", ([number / 4, -2.5], []), (list(dual.reflected), list(dual.offered)))
+        same("the weight", (1, -1), (dual.weight, dual.rescale))
 
     name = "cosmosmesh_msgs/msg/AssetStatus"
     [sample] = late(session, keys.data("/base/habitat/status", name), 1)

@@ -90,8 +90,10 @@ fn say(node: &Node) -> (Publisher<AssetStatus>, Publisher<DualVariables>) {
             epoch: Epoch { plan: 7, number: 2, opener: "planner".to_owned() },
             edge: Edge { junction: "power".to_owned(), source: "habitat".to_owned(), sink: "rover".to_owned() },
             round,
+            weight: 1,
             reflected: vec![f64::from(round) / 4.0, -2.5],
             offered: vec![],
+            rescale: -1,
             awaits: true,
         };
         dual.publish(&message).expect("goes out");

@@ -225,14 +225,17 @@ fn nonsense_under_a_good_signature_is_survived() {
                             edge: edge.clone(),
                             lower: numbers.clone(),
                             upper: numbers.clone(),
+                            weight: real(value),
                             awaits: true,
                         }),
                         Payload::Dual(DualVariables {
                             epoch: epoch.clone(),
                             edge: edge.clone(),
                             round,
+                            weight: round,
                             reflected: numbers.clone(),
                             offered: numbers.clone(),
+                            rescale: round as i8,
                             awaits: true,
                         }),
                         Payload::Report(RoundReport {
@@ -282,13 +285,14 @@ fn nonsense_in_a_negotiation_is_survived() {
         stage.hand_over("satellite");
         let numbers = |value: f64| vec![Real::new(value).expect("finite"); 24];
         let (edge, awaits) = (edge.clone(), true);
-        let (lower, upper) = (numbers(0.0), numbers(1e300));
-        let range = SharedVariables { epoch: epoch.clone(), edge: edge.clone(), lower, upper, awaits };
+        let (lower, upper, weight) = (numbers(0.0), numbers(1e300), Real::new(1e15).expect("finite"));
+        let range = SharedVariables { epoch: epoch.clone(), edge: edge.clone(), lower, upper, weight, awaits };
         stage.say(Payload::Shared(range)).expect("a neighbour's range");
         for round in 1..40 {
             let (reflected, offered) = (numbers(value), numbers(-value));
             let (epoch, edge) = (epoch.clone(), edge.clone());
-            let round = DualVariables { epoch, edge, round, reflected, offered, awaits };
+            let (weight, rescale) = (1 + (round - 1) / 4, 1);
+            let round = DualVariables { epoch, edge, round, weight, reflected, offered, rescale, awaits };
             stage.say(Payload::Dual(round)).expect("a neighbour's round");
             assert!(stage.drain() < 100);
         }

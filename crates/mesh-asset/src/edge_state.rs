@@ -4,7 +4,7 @@ use mesh_model::problem::Window;
 use mesh_model::{
     AssetId, Canonical, Edge, EdgeAgreement, FleetContract, Hash, LocalProblem, Opening, Port, Real, Variable,
 };
-use mesh_solver::edge::{self, End, Pull, Residuals};
+use mesh_solver::edge::{self, End, Offer, Patience, Pull, Residuals, Scaling, Terminal};
 use std::collections::BTreeMap;
 
 /// What two ends agreed on last, and for when: where the next negotiation starts from, and what holds while one of them
@@ -14,6 +14,8 @@ pub(crate) struct Agreed {
     pub(crate) window: Window,
     pub(crate) flow: Vec<f64>,
     pub(crate) price: Vec<f64>,
+    /// The weight of the edge at the end of it.
+    pub(crate) weight: f64,
 }
 
 impl Agreed {
@@ -28,23 +30,27 @@ impl Agreed {
 
     /// Flow and price for the steps of `window` as a first guess: a step past the old window is taken to be like the
     /// one a whole window length earlier, for a window is a day.
-    fn guess(&self, window: &Window) -> (Vec<f64>, Vec<f64>) {
+    fn guess(&self, window: &Window) -> Guess {
         let past = window.start.minus_s(self.window.start.whole_s()).whole_s();
         let shift = (past / u64::from(window.step_s).max(1)) as usize;
         let steps = usize::from(window.steps);
         let rotated = |values: &[f64]| -> Vec<f64> {
             values.iter().cycle().skip(shift % values.len().max(1)).take(steps).copied().collect()
         };
-        (rotated(&self.flow), rotated(&self.price))
+        Guess { flow: rotated(&self.flow), price: rotated(&self.price) }
     }
+}
+
+/// An agreement, turned to another window.
+struct Guess {
+    flow: Vec<f64>,
+    price: Vec<f64>,
 }
 
 /// One end of one edge.
 pub(crate) struct EdgeEnd {
     pub(crate) edge: Edge,
     pub(crate) neighbour: AssetId,
-    end: End,
-    weight: f64,
     /// The variable of each step, none where this end has no flow.
     pub(crate) variables: Vec<Option<u32>>,
     /// The range of flows that this end can take; that both ends can take once they have met.
@@ -52,17 +58,29 @@ pub(crate) struct EdgeEnd {
     pub(crate) upper: Vec<f64>,
     /// Whether the neighbour's range is known.
     pub(crate) met: bool,
-    /// s of the edge core: what the neighbour's messages have added up to.
-    state: Vec<f64>,
-    /// This end's copy of the flow, from its newest solve.
-    copy: Vec<f64>,
-    /// Own and heard messages by round, the newest [`ROUNDS_KEPT`] of each.
-    said: BTreeMap<u32, Vec<f64>>,
-    heard: BTreeMap<u32, Vec<f64>>,
-    /// The source's copies of the flow in checked rounds, own or heard.
-    offered: BTreeMap<u32, Vec<f64>>,
-    /// The newest round whose message has been absorbed into `state`.
+    /// What was agreed last, turned to this window, and the weight at the end of it.
+    guess: Guess,
+    weight: f64,
+    /// The end in the edge core: one edge of it a step.
+    terminal: Terminal,
+    /// Own and heard words by round, the newest [`ROUNDS_KEPT`] of each.
+    said: BTreeMap<u32, Word>,
+    heard: BTreeMap<u32, Word>,
+    /// The newest round whose message has been absorbed.
     absorbed: u32,
+}
+
+/// What one end says in one round.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Word {
+    /// Number of the weight that it is said under.
+    pub(crate) weight: u32,
+    /// The reflected state.
+    pub(crate) reflected: Vec<f64>,
+    /// From the source in a checked round: its copy of the flow.
+    pub(crate) offered: Vec<f64>,
+    /// From the source in a checked round: the power of two by which both ends multiply the weight after it.
+    pub(crate) rescale: i8,
 }
 
 /// The flow and price that one round's pair of messages define, the same at both ends, bit for bit.
@@ -72,34 +90,42 @@ pub(crate) struct Candidate {
 }
 
 impl EdgeEnd {
-    pub(crate) fn new(me: &AssetId, port: &Port, variables: &[Variable], weight: f64) -> Option<Self> {
+    /// This end of the edge of `port`; `weight` is the contract's, for an edge on which nothing was agreed yet.
+    pub(crate) fn new(
+        me: &AssetId,
+        port: &Port,
+        variables: &[Variable],
+        weight: f64,
+        agreed: Option<&Agreed>,
+        window: &Window,
+    ) -> Option<Self> {
         let neighbour = port.edge.other_end(me)?.clone();
         let end = if port.edge.source == *me { End::Source } else { End::Sink };
         let bound = |of: fn(&Variable) -> Real| {
             port.flow.iter().map(|v| v.map_or(0.0, |v| of(&variables[v as usize]).value())).collect::<Vec<f64>>()
         };
         let steps = port.flow.len();
+        let nothing = || Guess { flow: vec![0.0; steps], price: vec![0.0; steps] };
+        let weight = agreed.map_or(weight, |agreed| agreed.weight);
         Some(Self {
             edge: port.edge.clone(),
             neighbour,
-            end,
-            weight,
             variables: port.flow.clone(),
             lower: bound(|v| v.lower),
             upper: bound(|v| v.upper),
             met: false,
-            state: vec![0.0; steps],
-            copy: vec![0.0; steps],
+            terminal: Terminal::new(end, vec![Some(weight); steps], vec![0.0; steps]),
+            guess: agreed.map_or_else(nothing, |agreed| agreed.guess(window)),
+            weight,
             said: BTreeMap::new(),
             heard: BTreeMap::new(),
-            offered: BTreeMap::new(),
             absorbed: 0,
         })
     }
 
-    /// Takes the neighbour's range into account. Returns the step and the amount by which the two ranges miss each
+    /// Takes the neighbour's range and its guess of the weight into account. Returns the step and the amount by which the two ranges miss each
     /// other if they do.
-    pub(crate) fn meet(&mut self, lower: &[Real], upper: &[Real]) -> Result<(), (usize, f64)> {
+    pub(crate) fn meet(&mut self, lower: &[Real], upper: &[Real], weight: Real) -> Result<(), (usize, f64)> {
         for step in 0..self.lower.len() {
             let low = self.lower[step].max(lower[step].value());
             let high = self.upper[step].min(upper[step].value());
@@ -108,6 +134,7 @@ impl EdgeEnd {
             }
             (self.lower[step], self.upper[step]) = (low, high);
         }
+        self.terminal.reweigh(0, &self.guess_of(weight), 0);
         self.met = true;
         Ok(())
     }
@@ -122,17 +149,29 @@ impl EdgeEnd {
         Ok(())
     }
 
+    /// Whether the neighbour's guess of the weight is one.
+    pub(crate) fn is_guess(&self, weight: Real) -> bool {
+        self.guess_of(weight).check(self.lower.len()).is_ok()
+    }
+
+    /// What this end takes for the right weight, before it is agreed.
+    pub(crate) fn guessed_weight(&self) -> f64 {
+        self.weight
+    }
+
+    /// The weight that holds; that of all steps is the same.
+    pub(crate) fn weight(&self) -> f64 {
+        self.terminal.weights().first().copied().unwrap_or(self.weight)
+    }
+
     /// Sets the starting point: the last agreement if there is one, else nothing.
-    pub(crate) fn start_from(&mut self, agreed: Option<&Agreed>, window: &Window) {
-        if let Some(agreed) = agreed {
-            let (flow, price) = agreed.guess(window);
-            self.state = edge::from_plan(&flow, &price, self.weight, self.end);
-        }
-        for step in 0..self.state.len() {
+    pub(crate) fn start(&mut self) {
+        for step in 0..self.lower.len() {
             if !self.is_open(step) {
-                self.state[step] = self.lower[step];
+                (self.guess.flow[step], self.guess.price[step]) = (self.lower[step], 0.0);
             }
         }
+        self.terminal.start_from(&self.guess.flow, &self.guess.price);
     }
 
     /// Whether there is anything to agree on in this step: both ends have a range and it is more than a point.
@@ -150,40 +189,49 @@ impl EdgeEnd {
 
     /// The pull of the edge core on the flow of `step`.
     pub(crate) fn pull(&self, step: usize) -> Pull {
-        edge::pull(self.state[step], self.weight)
+        self.terminal.pull(step)
     }
 
     /// What a price adds to the linear cost of this end's flow.
     pub(crate) fn cost_of_price(&self, price: f64) -> f64 {
-        edge::cost_of_price(price, self.end)
+        edge::cost_of_price(price, self.terminal.end())
     }
 
-    /// Takes the copy from a solve and makes the message of `round` of it; in a checked round a source offers its copy.
+    /// Takes the copy from a solve and makes the word of `round` of it; in a checked round a source offers its copy, and
+    /// other weights if these are wrong.
     pub(crate) fn solved(&mut self, round: u32, checked: bool, values: &[f64]) {
-        for step in 0..self.copy.len() {
-            self.copy[step] = match self.variables[step] {
-                Some(variable) if self.is_open(step) => values[variable as usize],
-                _ => self.lower[step],
-            };
+        let copy = (0..self.lower.len()).map(|step| match self.variables[step] {
+            Some(variable) if self.is_open(step) => values[variable as usize],
+            _ => self.lower[step],
+        });
+        self.terminal.solved(copy.collect());
+        let (mut offered, mut rescale) = (Vec::new(), 0);
+        if checked && self.terminal.end() == End::Source {
+            offered = self.terminal.copies().to_vec();
+            self.terminal.propose(round.into(), REWEIGHING, Scaling::Together);
+            if let Offer::Scale(powers) = self.terminal.offer() {
+                rescale = powers.first().copied().unwrap_or(0);
+            }
         }
-        keep(&mut self.said, round, edge::reflect(&self.copy, &self.state));
-        if checked && self.end == End::Source {
-            keep(&mut self.offered, round, self.copy.clone());
-        }
+        let weight = self.terminal.number();
+        let reflected = self.terminal.say().to_vec();
+        keep(&mut self.said, round, Word { weight, reflected, offered, rescale });
     }
 
-    /// The message of `round`, while it is kept: the reflected state, and what a source offers.
-    pub(crate) fn message(&self, round: u32) -> Option<(&[f64], &[f64])> {
-        let offered = if self.end == End::Source { self.offered.get(&round) } else { None };
-        Some((self.said.get(&round)?, offered.map_or(&[], Vec::as_slice)))
+    /// The word of `round`, while it is kept.
+    pub(crate) fn word(&self, round: u32) -> Option<&Word> {
+        self.said.get(&round)
     }
 
-    /// Hears the neighbour's message of `round`.
-    pub(crate) fn hear(&mut self, round: u32, reflected: Vec<f64>, offered: Vec<f64>) {
-        if self.end == End::Sink && offered.len() == reflected.len() {
-            keep(&mut self.offered, round, offered);
+    /// Hears the neighbour's word of `round`; whether it is one that a neighbour can say.
+    pub(crate) fn hear(&mut self, round: u32, word: Word) -> bool {
+        let steps = self.lower.len();
+        let offers_all = word.offered.is_empty() || word.offered.len() == steps;
+        let sound = word.reflected.len() == steps && offers_all && self.rescaling(&word).check(steps).is_ok();
+        if sound {
+            keep(&mut self.heard, round, word);
         }
-        keep(&mut self.heard, round, reflected);
+        sound
     }
 
     /// Whether the neighbour's message of `round` has come.
@@ -198,32 +246,55 @@ impl EdgeEnd {
 
     /// Absorbs the newest message heard, once.
     pub(crate) fn absorb(&mut self) {
-        if let Some((round, reflected)) = self.heard.last_key_value()
+        if let Some((round, word)) = self.heard.last_key_value()
             && *round > self.absorbed
         {
-            edge::receive(&mut self.state, reflected, THETA);
+            self.terminal.receive(word.weight, &word.reflected, THETA);
             self.absorbed = *round;
         }
     }
 
-    /// The candidate of `round`, if both of its messages are known here, and this end's residuals against it.
+    /// Takes up the weight that the source offered in the checked round `round`; whether it is another. Neither end leaves
+    /// such a round without the other's word, so both do this at the same place.
+    pub(crate) fn settle(&mut self, round: u32) -> bool {
+        let words = if self.terminal.end() == End::Source { &self.said } else { &self.heard };
+        let Some(word) = words.get(&round) else { return false };
+        let offer = self.rescaling(word);
+        self.terminal.take_up(&offer, round.into(), REWEIGHING)
+    }
+
+    /// The candidate of `round`, the newest, if both of its words are known here and are of the same weight, and this
+    /// end's residuals against it.
     ///
     /// Its flow is what the source offers, for that the source can surely give, and a sink may leave it unused; a price
     /// below zero would bound nothing, for the same reason.
     pub(crate) fn candidate(&self, round: u32) -> Option<(Candidate, Residuals)> {
         let (said, heard) = (self.said.get(&round)?, self.heard.get(&round)?);
-        let (source, sink) = match self.end {
-            End::Source => (said, heard),
-            End::Sink => (heard, said),
-        };
-        let (_, mut price) = edge::candidate(source, sink, self.weight);
-        let mut flow = self.offered.get(&round)?.clone();
+        let source = if self.terminal.end() == End::Source { said } else { heard };
+        if said.weight != heard.weight || source.offered.len() != self.lower.len() {
+            return None;
+        }
+        let (_, mut price) = self.terminal.candidate(&heard.reflected);
+        let mut flow = source.offered.clone();
         for step in 0..flow.len() {
             flow[step] = flow[step].clamp(self.lower[step], self.upper[step]);
             price[step] = if self.lower[step] < self.upper[step] { price[step].max(0.0) } else { 0.0 };
         }
-        let residuals = edge::residuals(&self.copy, &self.state, &flow, &price, self.weight, self.end);
+        let residuals = self.terminal.residuals(&flow, &price);
         Some((Candidate { flow, price }, residuals))
+    }
+
+    /// A guess of the weight, as the edge core has it: one a step.
+    fn guess_of(&self, weight: Real) -> Offer {
+        Offer::Guess(vec![Some(weight.value()); self.lower.len()])
+    }
+
+    /// What a word asks of the weights, as the edge core has it.
+    fn rescaling(&self, word: &Word) -> Offer {
+        match word.rescale {
+            0 => Offer::Keep,
+            power => Offer::Scale(vec![power; self.lower.len()]),
+        }
     }
 }
 
@@ -252,7 +323,8 @@ pub(crate) fn edge_ends(
     for port in ports {
         if port.edge.other_end(me).is_some_and(|neighbour| opening.members.contains(neighbour)) {
             let weight = contract.junction(&port.edge.junction).map_or(1.0, |junction| junction.weight.value());
-            ends.extend(EdgeEnd::new(me, port, variables, weight));
+            let last = agreed.get(&port.edge);
+            ends.extend(EdgeEnd::new(me, port, variables, weight, last, &opening.window));
         } else {
             let frozen = agreed.get(&port.edge).map(|agreed| agreed.frozen_flow(&opening.window));
             freeze(port, variables, frozen.as_deref().unwrap_or(&[]));
@@ -277,10 +349,10 @@ pub(crate) fn candidate_hash(agreement: &EdgeAgreement) -> Hash {
     agreement.hash()
 }
 
-fn keep(messages: &mut BTreeMap<u32, Vec<f64>>, round: u32, message: Vec<f64>) {
-    messages.insert(round, message);
-    while messages.len() > ROUNDS_KEPT {
-        messages.pop_first();
+fn keep(words: &mut BTreeMap<u32, Word>, round: u32, word: Word) {
+    words.insert(round, word);
+    while words.len() > ROUNDS_KEPT {
+        words.pop_first();
     }
 }
 
@@ -288,5 +360,8 @@ fn keep(messages: &mut BTreeMap<u32, Vec<f64>>, round: u32, message: Vec<f64>) {
 /// rounds at 0.5, 275 at 0.7, 255 at 0.8 and 235 at 0.9 (seed 1), and where costs have flat directions a value near 1
 /// goes round in circles.
 const THETA: f64 = 0.8;
+/// Every checked round may bring another weight; after so many it stays what it is, for the rounds converge with any that
+/// stays, and no neighbour can keep another busy with changes.
+const REWEIGHING: Patience = Patience { every: 4, changes_max: 100 };
 /// Ends are at most one round apart while messages flow; the rest is room for late ones.
 const ROUNDS_KEPT: usize = 8;

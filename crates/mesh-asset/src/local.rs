@@ -20,20 +20,20 @@ pub(crate) struct LocalSolve {
 impl LocalSolve {
     /// The bounds of the flows are those that the ends of each edge have in common.
     pub(crate) fn new(problem: &LocalProblem, edges: &[EdgeEnd]) -> Result<Self, Unable> {
-        let mut diagonal = vec![0.0; problem.variables.len()];
-        for edge in edges {
-            for (step, variable) in edge.open_variables() {
-                diagonal[variable] += edge.pull(step).diagonal;
-            }
-        }
         let problem = QpProblem::from_local(problem)?;
         let plain = vec![0.0; problem.variables()];
         Ok(Self {
-            pulled: QpSolver::new(&problem, &diagonal, Settings::default())?,
+            pulled: QpSolver::new(&problem, &pulls(&problem, edges), Settings::default())?,
             fixed: QpSolver::new(&problem, &plain, Settings::default())?,
             priced: QpSolver::new(&problem, &plain, Settings::default())?,
             problem,
         })
+    }
+
+    /// Takes up the edges' weights.
+    pub(crate) fn reweigh(&mut self, edges: &[EdgeEnd]) -> Result<(), Unable> {
+        self.pulled = QpSolver::new(&self.problem, &pulls(&self.problem, edges), Settings::default())?;
+        Ok(())
     }
 
     /// argmin f + 1/2 |a - s|^2_W.
@@ -74,4 +74,15 @@ impl LocalSolve {
         let solution = self.priced.solve(&linear, self.problem.lower(), self.problem.upper())?;
         Ok(lower_bound(&self.problem, &extra, &solution.x, &solution.row_multipliers))
     }
+}
+
+/// What the edges add to the diagonal of the problem.
+fn pulls(problem: &QpProblem, edges: &[EdgeEnd]) -> Vec<f64> {
+    let mut diagonal = vec![0.0; problem.variables()];
+    for edge in edges {
+        for (step, variable) in edge.open_variables() {
+            diagonal[variable] += edge.pull(step).diagonal;
+        }
+    }
+    diagonal
 }

@@ -56,6 +56,8 @@ struct Offer {
     delta: PlanDelta,
     schedule: Schedule,
     members: Vec<AssetId>,
+    /// The weight of each edge at the end of it.
+    weights: BTreeMap<Edge, f64>,
     /// Sequence number and hash of the log entry, once that is durable.
     entry: Option<(u64, Hash)>,
 }
@@ -109,7 +111,7 @@ impl Member {
         let patience_s = self.settings.patience_s();
         let mut negotiation = Negotiation::begin(now, me, contract, opening, problem, &self.agreed, patience_s);
         let mut sayings = Vec::new();
-        let started = negotiation.start(now, &self.agreed, &mut sayings);
+        let started = negotiation.start(now, &mut sayings);
         self.negotiation = Some(negotiation);
         self.carry_on(started.map_err(|why| why.to_string()), sayings, effects);
     }
@@ -124,7 +126,7 @@ impl Member {
     ) {
         let Some(negotiation) = self.negotiation.as_mut().filter(|n| n.opening.epoch == shared.epoch) else { return };
         let mut sayings = Vec::new();
-        let heard = negotiation.hear_range(now, from, shared, &self.agreed, &mut sayings);
+        let heard = negotiation.hear_range(now, from, shared, &mut sayings);
         self.carry_on(heard.map_err(|why| why.to_string()), sayings, effects);
     }
 
@@ -165,7 +167,8 @@ impl Member {
         let Some(negotiation) = self.negotiation.as_mut().filter(|n| n.opening.epoch == *epoch) else { return };
         if let Some((delta, schedule)) = negotiation.offer(round) {
             let members = negotiation.opening.members.clone();
-            self.offer = Some(Offer { delta: delta.clone(), schedule, members, entry: None });
+            let weights = negotiation.weights();
+            self.offer = Some(Offer { delta: delta.clone(), schedule, members, weights, entry: None });
             effects.push(Effect::Offer(delta));
         }
     }
@@ -229,12 +232,14 @@ impl Member {
     }
 
     fn adopt(&mut self, offer: Offer, entry: Hash, effects: &mut Vec<Effect>) {
-        let Offer { delta, schedule, members, .. } = offer;
+        let Offer { delta, schedule, members, weights, .. } = offer;
         for agreement in &delta.agreements {
+            let Some(weight) = weights.get(&agreement.edge).copied() else { continue };
             let agreed = Agreed {
                 window: delta.window,
                 flow: Real::values(&agreement.flow),
                 price: Real::values(&agreement.price),
+                weight,
             };
             self.agreed.insert(agreement.edge.clone(), agreed);
         }

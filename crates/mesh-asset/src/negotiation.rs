@@ -7,7 +7,7 @@
 //! candidate everybody evaluates, a missing message is asked for by saying one's own again, and answered in kind. While
 //! a member waits for another it tells the planner that it is there, so that only who is silent is taken for lost.
 
-use crate::edge_state::{Agreed, Candidate, EdgeEnd, candidate_hash, edge_ends};
+use crate::edge_state::{Agreed, Candidate, EdgeEnd, Word, candidate_hash, edge_ends};
 use crate::local::LocalSolve;
 use mesh_model::{
     AssetId, Attestation, Canonical, DualVariables, Edge, EdgeAgreement, Evaluation, FleetContract, Hash, LocalProblem,
@@ -99,16 +99,11 @@ impl Negotiation {
     }
 
     /// The first messages: this member's range on every edge. Without an edge, the whole negotiation.
-    pub(crate) fn start(
-        &mut self,
-        now: MissionTime,
-        agreed: &BTreeMap<Edge, Agreed>,
-        out: &mut Vec<Saying>,
-    ) -> Result<(), Unable> {
+    pub(crate) fn start(&mut self, now: MissionTime, out: &mut Vec<Saying>) -> Result<(), Unable> {
         for index in 0..self.edges.len() {
             self.say_range(index, out)?;
         }
-        self.first_round_when_met(now, agreed, out)
+        self.first_round_when_met(now, out)
     }
 
     /// A neighbour's range.
@@ -117,24 +112,23 @@ impl Negotiation {
         now: MissionTime,
         from: &AssetId,
         shared: &SharedVariables,
-        agreed: &BTreeMap<Edge, Agreed>,
         out: &mut Vec<Saying>,
     ) -> Result<(), Unable> {
         let steps = usize::from(self.opening.window.steps);
         let Some(index) = self.edge_with(from, &shared.edge) else { return Ok(()) };
-        if shared.lower.len() != steps || shared.upper.len() != steps {
+        if shared.lower.len() != steps || shared.upper.len() != steps || !self.edges[index].is_guess(shared.weight) {
             return Ok(());
         }
         if self.edges[index].met {
             return if shared.awaits { self.say_range(index, out) } else { Ok(()) };
         }
         let edge = &mut self.edges[index];
-        edge.meet(&shared.lower, &shared.upper).map_err(|(step, amount)| Unable::Ranges {
+        edge.meet(&shared.lower, &shared.upper, shared.weight).map_err(|(step, amount)| Unable::Ranges {
             edge: shared.edge.clone(),
             step,
             amount,
         })?;
-        self.first_round_when_met(now, agreed, out)
+        self.first_round_when_met(now, out)
     }
 
     /// A neighbour's round.
@@ -145,17 +139,24 @@ impl Negotiation {
         dual: &DualVariables,
         out: &mut Vec<Saying>,
     ) -> Result<(), Unable> {
-        let steps = usize::from(self.opening.window.steps);
         let Some(index) = self.edge_with(from, &dual.edge) else { return Ok(()) };
         let newest_round = self.round.saturating_add(ROUNDS_AHEAD_MAX).min(self.rounds_max);
-        if dual.reflected.len() != steps || !(1..=newest_round).contains(&dual.round) {
+        if !(1..=newest_round).contains(&dual.round) {
             return Ok(());
         }
         let edge = &mut self.edges[index];
         if is_checked(dual.round) && edge.has_heard(dual.round) {
             return if dual.awaits { self.say_round(index, dual.round, out) } else { Ok(()) };
         }
-        edge.hear(dual.round, Real::values(&dual.reflected), Real::values(&dual.offered));
+        let word = Word {
+            weight: dual.weight,
+            reflected: Real::values(&dual.reflected),
+            offered: Real::values(&dual.offered),
+            rescale: dual.rescale,
+        };
+        if !edge.hear(dual.round, word) {
+            return Ok(());
+        }
         let goes_on = self.local.is_some() && self.deadline.is_some() && !self.at_end;
         if goes_on && self.all_heard() { self.close_round(now, out) } else { Ok(()) }
     }
@@ -221,6 +222,11 @@ impl Negotiation {
         self.round
     }
 
+    /// The weight of each edge.
+    pub(crate) fn weights(&self) -> BTreeMap<Edge, f64> {
+        self.edges.iter().map(|end| (end.edge.clone(), end.weight())).collect()
+    }
+
     /// When to tick.
     pub(crate) fn deadline(&self) -> Option<MissionTime> {
         self.deadline
@@ -249,23 +255,19 @@ impl Negotiation {
             edge: edge.edge.clone(),
             lower: Real::all(&edge.lower).map_err(|_| Unable::NotFinite)?,
             upper: Real::all(&edge.upper).map_err(|_| Unable::NotFinite)?,
+            weight: Real::new(edge.guessed_weight()).map_err(|_| Unable::NotFinite)?,
             awaits: !edge.met,
         };
         out.push((edge.neighbour.clone(), Payload::Shared(shared)));
         Ok(())
     }
 
-    fn first_round_when_met(
-        &mut self,
-        now: MissionTime,
-        agreed: &BTreeMap<Edge, Agreed>,
-        out: &mut Vec<Saying>,
-    ) -> Result<(), Unable> {
+    fn first_round_when_met(&mut self, now: MissionTime, out: &mut Vec<Saying>) -> Result<(), Unable> {
         if self.local.is_some() || !self.edges.iter().all(|edge| edge.met) {
             return Ok(());
         }
         for edge in &mut self.edges {
-            edge.start_from(agreed.get(&edge.edge), &self.opening.window);
+            edge.start();
             edge.narrow(&mut self.problem).map_err(|_| Unable::NotFinite)?;
         }
         self.local = Some(LocalSolve::new(&self.problem, &self.edges)?);
@@ -289,13 +291,15 @@ impl Negotiation {
     /// Says the message of a round, for the first time or again.
     fn say_round(&self, index: usize, round: u32, out: &mut Vec<Saying>) -> Result<(), Unable> {
         let edge = &self.edges[index];
-        if let Some((reflected, offered)) = edge.message(round) {
+        if let Some(word) = edge.word(round) {
             let dual = DualVariables {
                 epoch: self.opening.epoch.clone(),
                 edge: edge.edge.clone(),
                 round,
-                reflected: Real::all(reflected).map_err(|_| Unable::NotFinite)?,
-                offered: Real::all(offered).map_err(|_| Unable::NotFinite)?,
+                weight: word.weight,
+                reflected: Real::all(&word.reflected).map_err(|_| Unable::NotFinite)?,
+                offered: Real::all(&word.offered).map_err(|_| Unable::NotFinite)?,
+                rescale: word.rescale,
                 awaits: !edge.has_heard(round),
             };
             out.push((edge.neighbour.clone(), Payload::Dual(dual)));
@@ -319,11 +323,18 @@ impl Negotiation {
             self.deadline = Some(now.plus_s(self.patience_s));
             return Ok(());
         }
+        let mut reweighted = false;
         for edge in &mut self.edges {
             edge.absorb();
+            reweighted |= is_checked(self.round) && edge.settle(self.round);
         }
-        // Whoever fell behind through losses joins the others' round, so that rounds have candidates again.
-        self.round = (self.round + 1).max(self.round_of_all().unwrap_or(0)).min(self.rounds_max);
+        if let Some(local) = self.local.as_mut().filter(|_| reweighted) {
+            local.reweigh(&self.edges)?;
+        }
+        // Whoever fell behind through losses joins the others' round, so that rounds have candidates again; but nobody
+        // passes a checked round by, for weights change there.
+        let joined = self.round_of_all().unwrap_or(0).min(self.round - self.round % CHECK_EVERY + CHECK_EVERY);
+        self.round = (self.round + 1).max(joined).min(self.rounds_max);
         self.solve_round(now, out)?;
         if self.all_heard() { self.close_round(now, out) } else { Ok(()) }
     }

@@ -131,12 +131,14 @@ fn payload() -> impl Strategy<Value = Payload> {
             window,
             members
         })),
-        (epoch(), edge(), reals(), reals(), any::<bool>()).prop_map(|(epoch, edge, lower, upper, awaits)| {
-            Payload::Shared(SharedVariables { epoch, edge, lower, upper, awaits })
-        }),
-        (epoch(), edge(), any::<u32>(), reals(), reals(), any::<bool>()).prop_map(
-            |(epoch, edge, round, reflected, offered, awaits)| {
-                Payload::Dual(DualVariables { epoch, edge, round, reflected, offered, awaits })
+        (epoch(), edge(), reals(), reals(), real(), any::<bool>()).prop_map(
+            |(epoch, edge, lower, upper, weight, awaits)| {
+                Payload::Shared(SharedVariables { epoch, edge, lower, upper, weight, awaits })
+            }
+        ),
+        (epoch(), edge(), any::<[u32; 2]>(), reals(), reals(), any::<i8>(), any::<bool>()).prop_map(
+            |(epoch, edge, [round, weight], reflected, offered, rescale, awaits)| {
+                Payload::Dual(DualVariables { epoch, edge, round, weight, reflected, offered, rescale, awaits })
             }
         ),
         report().prop_map(Payload::Report),

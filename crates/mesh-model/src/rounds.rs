@@ -5,7 +5,7 @@ use crate::problem::Window;
 use crate::{AssetId, Hash, Real};
 use borsh::{BorshDeserialize, BorshSerialize};
 
-/// A stretch of rounds with fixed problems, members and weights, inside re-planning number `plan`. The higher
+/// A stretch of rounds with fixed problems and members, inside re-planning number `plan`. The higher
 /// (plan, number, opener) wins.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, BorshSerialize, BorshDeserialize)]
 pub struct Epoch {
@@ -39,6 +39,9 @@ pub struct SharedVariables {
     pub lower: Vec<Real>,
     /// Largest flow, one a step.
     pub upper: Vec<Real>,
+    /// What the sender takes for the right weight of a disagreement over the edge, above 0. Both ends take up the
+    /// geometric mean of the two as weight number 1.
+    pub weight: Real,
     /// Whether the sender still lacks the receiver's range: only then is a repeat answered, so that no two answers can
     /// chase each other.
     pub awaits: bool,
@@ -53,11 +56,16 @@ pub struct DualVariables {
     pub edge: Edge,
     /// The sender's round, from 0.
     pub round: u32,
+    /// Number of the weight under which this is said.
+    pub weight: u32,
     /// q = 2 m - s.
     pub reflected: Vec<Real>,
     /// From the source in a round whose candidate is evaluated: its copy of the flow, which is the candidate's. Else
     /// empty.
     pub offered: Vec<Real>,
+    /// From the source in such a round, if the weight is wrong: the power of two by which both ends multiply it after
+    /// that round. Else 0.
+    pub rescale: i8,
     /// Whether the sender still lacks the receiver's message of this round, as in [`SharedVariables::awaits`].
     pub awaits: bool,
 }

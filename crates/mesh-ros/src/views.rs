@@ -79,6 +79,7 @@ impl From<(&AssetId, &mesh_model::SharedVariables)> for SharedVariables {
             edge: (&shared.edge).into(),
             lower: Real::values(&shared.lower),
             upper: Real::values(&shared.upper),
+            weight: shared.weight.value(),
             awaits: shared.awaits,
         }
     }
@@ -92,8 +93,10 @@ impl From<(&AssetId, &mesh_model::DualVariables)> for DualVariables {
             epoch: (&dual.epoch).into(),
             edge: (&dual.edge).into(),
             round: dual.round,
+            weight: dual.weight,
             reflected: Real::values(&dual.reflected),
             offered: Real::values(&dual.offered),
+            rescale: dual.rescale,
             awaits: dual.awaits,
         }
     }
@@ -325,22 +328,26 @@ mod tests {
             epoch: epoch(),
             edge: edge(),
             round: 3,
+            weight: 2,
             reflected: vec![real(1.0), real(2.0)],
             offered: vec![real(3.0)],
+            rescale: -1,
             awaits: true,
         };
         let view: DualVariables = received((&asset("rover"), &noun).into());
         assert_eq!((view.round, view.reflected, view.offered, view.awaits), (3, vec![1.0, 2.0], vec![3.0], true));
+        assert_eq!((view.weight, view.rescale), (2, -1));
         assert_eq!(view.sender, "rover");
         let noun = mesh_model::SharedVariables {
             epoch: epoch(),
             edge: edge(),
             lower: vec![real(-1.0)],
             upper: vec![real(1.0)],
+            weight: real(0.5),
             awaits: true,
         };
         let view: SharedVariables = received((&asset("habitat"), &noun).into());
-        assert_eq!((view.lower, view.upper, view.awaits), (vec![-1.0], vec![1.0], true));
+        assert_eq!((view.lower, view.upper, view.weight, view.awaits), (vec![-1.0], vec![1.0], 0.5, true));
         assert_eq!(view.sender, "habitat");
         let noun = mesh_model::RoundReport {
             epoch: epoch(),

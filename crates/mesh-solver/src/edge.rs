@@ -34,7 +34,7 @@ mod stride;
 mod terminal;
 mod weights;
 
-pub use terminal::{Offer, OfferError, Patience, Snapshot, Terminal};
+pub use terminal::{Offer, OfferError, Patience, Scaling, Snapshot, Terminal};
 pub use weights::guess;
 
 /// Which end of an edge.

@@ -1,7 +1,7 @@
 //! Negotiations shuttled by hand: every message is a value in a queue, to be delivered, lost or said twice.
 
 use super::*;
-use crate::fixture::{STEPS, contract, edge, id, opening, problem};
+use crate::fixture::{STEPS, contract, edge, id, opening, problem, real};
 use proptest::prelude::*;
 
 const PATIENCE_S: u64 = 3;
@@ -9,7 +9,6 @@ const PATIENCE_S: u64 = 3;
 /// Some members in one epoch, with the messages between them under way.
 struct Table {
     members: BTreeMap<AssetId, Negotiation>,
-    agreed: BTreeMap<Edge, Agreed>,
     under_way: VecDeque<(AssetId, AssetId, Payload)>,
     reports: BTreeMap<(u32, AssetId), RoundReport>,
 }
@@ -25,12 +24,7 @@ impl Table {
 
     fn with(names: &[&str], agreed: &BTreeMap<Edge, Agreed>, change: impl Fn(&mut LocalProblem)) -> Self {
         let opening = opening(1, 0, names);
-        let mut table = Self {
-            members: BTreeMap::new(),
-            agreed: agreed.clone(),
-            under_way: VecDeque::new(),
-            reports: BTreeMap::new(),
-        };
+        let mut table = Self { members: BTreeMap::new(), under_way: VecDeque::new(), reports: BTreeMap::new() };
         for name in names {
             let mut problem = problem(name, &opening);
             change(&mut problem);
@@ -39,7 +33,7 @@ impl Table {
             table.members.insert(id(name), negotiation);
         }
         for name in names {
-            table.act(name, |member, out| member.start(at(0), agreed, out));
+            table.act(name, |member, out| member.start(at(0), out));
         }
         table
     }
@@ -55,9 +49,8 @@ impl Table {
             self.reports.insert((report.round, from), report);
             return;
         }
-        let agreed = self.agreed.clone();
         self.act(to.as_str(), |member, out| match payload {
-            Payload::Shared(shared) => member.hear_range(at(now), &from, &shared, &agreed, out),
+            Payload::Shared(shared) => member.hear_range(at(now), &from, &shared, out),
             Payload::Dual(dual) => member.hear_round(at(now), &from, &dual, out),
             other => panic!("a member said {other:?}"),
         });
@@ -104,7 +97,7 @@ impl Table {
 /// What both ends would have agreed on had they met before, if it is the optimum.
 fn optimum() -> BTreeMap<Edge, Agreed> {
     let window = opening(1, 0, &[]).window;
-    let agreed = Agreed { window, flow: vec![1.0; STEPS], price: vec![1.0; STEPS] };
+    let agreed = Agreed { window, flow: vec![1.0; STEPS], price: vec![1.0; STEPS], weight: 0.7 };
     BTreeMap::from([(edge("bus", "habitat", "rover"), agreed)])
 }
 
@@ -136,8 +129,61 @@ fn a_good_guess_is_agreed_on_at_once() {
 }
 
 #[test]
+fn a_wrong_weight_is_put_right_by_both_ends() {
+    let bus = edge("bus", "habitat", "rover");
+    let window = opening(1, 0, &[]).window;
+    for (weight, is_better) in [(1e-3, f64::gt as fn(&f64, &f64) -> bool), (1e3, f64::lt)] {
+        let agreed = Agreed { window, flow: vec![0.0; STEPS], price: vec![0.0; STEPS], weight };
+        let mut table = Table::with(&["habitat", "rover"], &BTreeMap::from([(bus.clone(), agreed)]), |_| {});
+        table.run(1..80);
+        let round = table.round_of_all().expect("rounds are over");
+        let (gap, residual, alike) = table.verdict(round);
+        assert!(alike && gap.abs() < 1e-6 && residual < 1e-9, "round {round}: gap {gap}, residual {residual}");
+        let held: Vec<f64> = table.members.values().map(|member| member.weights()[&bus]).collect();
+        assert!(held[0] == held[1] && is_better(&held[0], &weight), "{held:?}");
+    }
+}
+
+#[test]
+fn words_under_another_weight_are_no_candidate() {
+    let mut table = Table::of(&["habitat", "rover"]);
+    for now in 1..40 {
+        for (_, to, payload) in &mut table.under_way {
+            if let Payload::Dual(dual) = payload
+                && *to == id("rover")
+            {
+                dual.weight += 1;
+            }
+        }
+        table.second(now, |_, _| false);
+    }
+    let reported: Vec<u32> = table.reports.keys().filter(|(_, who)| *who == id("rover")).map(|(r, _)| *r).collect();
+    assert!(table.members[&id("rover")].round() > 4 && reported.iter().all(|round| *round == 0), "{reported:?}");
+}
+
+#[test]
+fn no_neighbour_asks_for_a_weight_out_of_reach() {
+    for (what, spoil) in [(0.0, 0), (-1.0, 0), (1e16, 0), (1.0, 2), (1.0, -128)] {
+        let mut table = Table::of(&["habitat", "rover"]);
+        for now in 1..40 {
+            for (_, to, payload) in &mut table.under_way {
+                match payload {
+                    Payload::Shared(shared) if spoil == 0 && *to == id("rover") => shared.weight = real(what),
+                    Payload::Dual(dual) if *to == id("rover") => dual.rescale = spoil,
+                    _ => {}
+                }
+            }
+            table.second(now, |_, _| false);
+        }
+        let rover = &table.members[&id("rover")];
+        assert_eq!(rover.round(), if spoil == 0 { 0 } else { 4 }, "{what} {spoil}");
+    }
+}
+
+#[test]
 fn a_guess_is_turned_with_the_day() {
-    let agreed = Agreed { window: opening(1, 0, &[]).window, flow: vec![1.0, 2.0, 3.0], price: vec![4.0, 5.0, 6.0] };
+    let (flow, price) = (vec![1.0, 2.0, 3.0], vec![4.0, 5.0, 6.0]);
+    let agreed = Agreed { window: opening(1, 0, &[]).window, flow, price, weight: 0.7 };
     assert_eq!(agreed.frozen_flow(&opening(2, 0, &[]).window), [2.0, 3.0, 0.0]);
     assert_eq!(agreed.frozen_flow(&opening(5, 0, &[]).window), [0.0; 3]);
     let mut table =
@@ -242,10 +288,10 @@ fn ranges_that_miss_each_other_are_named() {
         Negotiation::begin(at(0), &id(name), &contract(), opening.clone(), problem, &BTreeMap::new(), PATIENCE_S)
     };
     let (mut habitat, mut rover) = (begin("habitat", 0.0), begin("rover", 1.5));
-    let (mut out, none) = (Vec::new(), BTreeMap::new());
-    habitat.start(at(0), &none, &mut out).expect("able");
+    let mut out = Vec::new();
+    habitat.start(at(0), &mut out).expect("able");
     let (_, Payload::Shared(range)) = out.remove(0) else { panic!("the first message is a range") };
-    let why = rover.hear_range(at(1), &id("habitat"), &range, &none, &mut out).expect_err("no flow suits both");
+    let why = rover.hear_range(at(1), &id("habitat"), &range, &mut out).expect_err("no flow suits both");
     assert_eq!(why, Unable::Ranges { edge: edge("bus", "habitat", "rover"), step: 1, amount: 0.5 });
 }
 
@@ -285,8 +331,10 @@ fn nonsense_from_a_neighbour_is_survived() {
                         epoch: opening(1, 0, &[]).epoch,
                         edge: edge("bus", "habitat", "rover"),
                         round,
+                        weight: round / 4,
                         reflected: vec![reflected; length],
                         offered: vec![offered; offers],
+                        rescale: round as i8,
                         awaits: true,
                     };
                     let mut out = Vec::new();

@@ -35,6 +35,7 @@ macro_rules! whole_number {
     };
 }
 
+whole_number!(i8, "a whole number from -128 to 127");
 whole_number!(u16, "a whole number up to 65535");
 whole_number!(u32, "a whole number up to 4294967295");
 whole_number!(u64, "a whole number up to 18446744073709551615");

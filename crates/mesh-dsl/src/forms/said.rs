@@ -97,9 +97,10 @@ impl Form for PlanDelta {
 record!(Epoch, "an epoch", plan => "plan", number => "number", opener => "opener");
 record!(Edge, "an edge", junction => "junction", source => "source", sink => "sink");
 record!(SharedVariables, "shared variables",
-    epoch => "epoch", edge => "edge", lower => "lower", upper => "upper", awaits => "awaits");
-record!(DualVariables, "dual variables",
-    epoch => "epoch", edge => "edge", round => "round", reflected => "reflected", offered => "offered",
+    epoch => "epoch", edge => "edge", lower => "lower", upper => "upper", weight => "weight",
     awaits => "awaits");
+record!(DualVariables, "dual variables",
+    epoch => "epoch", edge => "edge", round => "round", weight => "weight", reflected => "reflected",
+    offered => "offered", rescale => "rescale", awaits => "awaits");
 record!(EdgeAgreement, "an agreement", edge => "edge", flow => "flow", price => "price");
 record!(Attestation, "an attestation", asset => "asset", problem => "problem", upper => "upper", lower => "lower");

@@ -105,7 +105,7 @@ fn what_was_said_fits_the_wires() {
         let epoch = r#"{"plan": 1, "number": 0, "opener": "rover"}"#;
         format!(
             "}},\n\"said\": [{{\"box\": \"{of}\", \"port\": \"p\", \"shared\": {{\"epoch\": {epoch}, \"edge\": {edge}, \
-             \"lower\": {numbers}, \"upper\": {numbers}, \"awaits\": true}}}}]\n}}"
+             \"lower\": {numbers}, \"upper\": {numbers}, \"weight\": 0.5, \"awaits\": true}}}}]\n}}"
         )
     };
     let end = "}\n}";

@@ -43,11 +43,13 @@ fn said(numbers: &mut Numbers, width: usize) -> Said {
     let awaits = numbers.below(2) == 0;
     if numbers.below(2) == 0 {
         let (lower, upper) = (odds(numbers, width), odds(numbers, width));
-        return Said::Shared(SharedVariables { epoch: epoch(numbers), edge: edge(numbers), lower, upper, awaits });
+        let (epoch, edge, weight) = (epoch(numbers), edge(numbers), odd(numbers));
+        return Said::Shared(SharedVariables { epoch, edge, lower, upper, weight, awaits });
     }
     let offered = if numbers.below(2) == 0 { Vec::new() } else { odds(numbers, width) };
     let (epoch, edge, reflected) = (epoch(numbers), edge(numbers), odds(numbers, width));
-    Said::Dual(DualVariables { epoch, edge, round: numbers.bits() as u32, reflected, offered, awaits })
+    let (round, weight, rescale) = (numbers.bits() as u32, numbers.bits() as u32, numbers.bits() as i8);
+    Said::Dual(DualVariables { epoch, edge, round, weight, reflected, offered, rescale, awaits })
 }
 
 fn delta(numbers: &mut Numbers, asset: AssetId, problem: Hash) -> PlanDelta {

@@ -4,7 +4,7 @@ use super::model::Scenario;
 use mesh_model::{FleetContract, Real};
 
 /// Version of the nouns and of their encoding that contracts are made for.
-pub const CONTRACT_VERSION: u32 = 1;
+pub const CONTRACT_VERSION: u32 = 2;
 
 impl Scenario {
     /// The contract of the fleet. The same scenario always gives the same contract, so every member makes its own.

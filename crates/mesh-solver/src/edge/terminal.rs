@@ -8,7 +8,7 @@
 
 use super::stride::Stride;
 use super::weights::{self, Watch};
-use super::{End, Pull, Residuals, candidate, pull, receive, reflect, residuals};
+use super::{End, Pull, Residuals, candidate, from_plan, pull, receive, reflect, residuals};
 
 /// This end of the edges.
 #[derive(Debug, Clone)]
@@ -78,6 +78,15 @@ pub struct Patience {
     pub changes_max: u32,
 }
 
+/// Which weights change by their own watches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scaling {
+    /// Each for itself: where edges differ in what flows over them.
+    Each,
+    /// All by one factor: where edges are alike and what each sees is mostly accident.
+    Together,
+}
+
 /// The states of a terminal as they were.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Snapshot {
@@ -115,19 +124,34 @@ impl Terminal {
             self.set_weights(agreed, round);
             return true;
         }
-        if number > 0 && matches!(self.offer, Offer::Guess(_)) {
-            self.offer = Offer::Keep;
+        if number > 0 {
+            self.forget_guess();
         }
         let powers = match (self.end, &self.offer, offer) {
             (End::Source, Offer::Scale(powers), _) if number == self.number + 1 => powers.clone(),
             (End::Sink, _, Offer::Scale(powers)) if number == self.number => powers.clone(),
             _ => return false,
         };
-        let scaled = self.weights.iter().zip(&powers).map(|(weight, power)| weight * factor(*power)).collect();
-        self.set_weights(scaled, round);
-        self.offer = Offer::Keep;
-        self.changes += 1;
+        self.rescale(&powers, round);
         true
+    }
+
+    /// Takes up what the source offered, where both ends know that both have it; whether the weights are others. Asked
+    /// for more changes than there may be, it keeps them. The offer must have passed [`Offer::check`].
+    pub fn take_up(&mut self, offer: &Offer, round: u64, patience: Patience) -> bool {
+        let Offer::Scale(powers) = offer else { return false };
+        let may = self.number > 0 && self.changes < patience.changes_max;
+        if may {
+            self.rescale(powers, round);
+        }
+        may
+    }
+
+    /// Starts from a flow and a price: if both come true, from where it ends.
+    pub fn start_from(&mut self, flow: &[f64], price: &[f64]) {
+        self.copies = flow.to_vec();
+        self.state = from_plan(flow, price, &self.weights[..], self.end);
+        self.interrupt();
     }
 
     /// Takes in what the neighbour said under the weights of `number`; whether it did. The step is Halpern's where an
@@ -136,6 +160,7 @@ impl Terminal {
         if number != self.number || self.number == 0 || reflected.is_empty() {
             return false;
         }
+        self.forget_guess();
         if !self.stride.step(&mut self.state, reflected) {
             receive(&mut self.state, reflected, theta);
         }
@@ -150,13 +175,16 @@ impl Terminal {
     }
 
     /// Offers other weights if this is the source and the watches ask for them.
-    pub fn propose(&mut self, round: u64, patience: Patience) {
+    pub fn propose(&mut self, round: u64, patience: Patience, scaling: Scaling) {
         let settled = round - self.changed_at >= patience.every;
         let may = self.end == End::Source && self.offer == Offer::Keep && self.changes < patience.changes_max;
         if !may || !settled {
             return;
         }
-        let powers: Vec<i8> = self.watches.iter().map(Watch::verdict).collect();
+        let powers: Vec<i8> = match scaling {
+            Scaling::Each => self.watches.iter().map(Watch::verdict).collect(),
+            Scaling::Together => vec![Watch::verdict_of_all(&self.watches, &self.weights); self.watches.len()],
+        };
         if powers.iter().any(|power| *power != 0) {
             self.offer = Offer::Scale(powers);
         }
@@ -287,6 +315,20 @@ impl Terminal {
         residuals(&self.copies, &self.solved, flow, price, &self.weights[..], self.end)
     }
 
+    /// The neighbour has agreed weights, so it has heard the guess.
+    fn forget_guess(&mut self) {
+        if matches!(self.offer, Offer::Guess(_)) {
+            self.offer = Offer::Keep;
+        }
+    }
+
+    fn rescale(&mut self, powers: &[i8], round: u64) {
+        let scaled = self.weights.iter().zip(powers).map(|(weight, power)| weight * factor(*power)).collect();
+        self.set_weights(scaled, round);
+        self.offer = Offer::Keep;
+        self.changes += 1;
+    }
+
     /// Puts other weights in place; the prices that the states stand for stay what they are.
     fn set_weights(&mut self, mut weights: Vec<f64>, round: u64) {
         // Both ends hold the same numbers, so both come to the same limit, however often a neighbour asks for more.
@@ -361,7 +403,7 @@ mod tests {
         terminal.solved(vec![copy]);
     }
 
-    fn check_agree(guesses: [Option<f64>; 2]) -> u32 {
+    fn check_agree(guesses: [Option<f64>; 2], scaling: Scaling) -> u32 {
         let mut ends = [
             Terminal::new(End::Source, vec![guesses[0]], vec![0.0]),
             Terminal::new(End::Sink, vec![guesses[1]], vec![0.0]),
@@ -377,7 +419,7 @@ mod tests {
                 offer.check(1).expect("an honest offer");
                 end.reweigh(*number, offer, round);
                 end.receive(*number, reflected, 0.5);
-                end.propose(round, Patience { every: 10, changes_max: 20 });
+                end.propose(round, Patience { every: 10, changes_max: 20 }, scaling);
             }
             assert!(ends[0].number().abs_diff(ends[1].number()) <= 1, "round {round}");
             assert!(ends[0].number() != ends[1].number() || ends[0].weights() == ends[1].weights(), "round {round}");
@@ -394,10 +436,12 @@ mod tests {
 
     #[test]
     fn agrees_whatever_the_guesses_and_changes_only_what_is_wrong() {
-        assert_eq!(check_agree([Some(1.0), Some(2.0)]), 0);
-        assert_eq!(check_agree([None, None]), 0);
-        assert!(check_agree([Some(1e-3), None]) >= 3);
-        assert!(check_agree([Some(1e3), Some(1e4)]) >= 3);
+        for scaling in [Scaling::Each, Scaling::Together] {
+            assert_eq!(check_agree([Some(1.0), Some(2.0)], scaling), 0);
+            assert_eq!(check_agree([None, None], scaling), 0);
+            assert!(check_agree([Some(1e-3), None], scaling) >= 3);
+            assert!(check_agree([Some(1e3), Some(1e4)], scaling) >= 3);
+        }
     }
 
     #[test]
@@ -411,6 +455,29 @@ mod tests {
         assert!(sink.reweigh(1, &Offer::Scale(vec![-1]), 30) && before != 0.0);
         assert_eq!((sink.number(), sink.weights(), price(&sink)), (2, &[2.0][..], before));
         assert!(!sink.receive(1, &[5.0], 0.5), "that belongs to the weights of before");
+    }
+
+    #[test]
+    fn a_neighbour_that_asks_without_end_is_left_alone() {
+        let patience = Patience { every: 1, changes_max: 3 };
+        let mut sink = Terminal::new(End::Sink, vec![None], vec![0.0]);
+        let wish = Offer::Scale(vec![1]);
+        assert!(!sink.take_up(&wish, 0, patience), "there are no agreed weights to change");
+        sink.reweigh(0, &Offer::Guess(vec![Some(1.0)]), 0);
+        assert!(!sink.take_up(&Offer::Keep, 0, patience));
+        assert_eq!((1..9).filter(|round| sink.take_up(&wish, *round, patience)).count(), 3);
+        assert_eq!((sink.number(), sink.weights()), (4, &[8.0][..]));
+    }
+
+    #[test]
+    fn a_start_from_the_optimum_stays_there() {
+        for end in [End::Source, End::Sink] {
+            let mut terminal = Terminal::new(end, vec![Some(4.0)], vec![0.0]);
+            terminal.reweigh(0, &Offer::Guess(vec![Some(1.0)]), 0);
+            terminal.start_from(&[1.0], &[1.0]);
+            solve(&mut terminal);
+            assert_eq!((terminal.weights(), terminal.copies()), (&[2.0][..], &[1.0][..]));
+        }
     }
 
     #[test]

@@ -92,13 +92,26 @@ impl Watch {
 
     /// By which power of two the weight should change.
     pub(super) fn verdict(&self) -> i8 {
-        if self.price_moved > IMBALANCE * self.flow_moved {
-            1
-        } else if self.flow_moved > IMBALANCE * self.price_moved {
-            -1
-        } else {
-            0
-        }
+        power(self.flow_moved, self.price_moved, IMBALANCE)
+    }
+
+    /// By which power of two all the weights should change together.
+    pub(super) fn verdict_of_all(watches: &[Self], weights: &[f64]) -> i8 {
+        let sum = |moved: fn(&Self) -> f64| {
+            let squares = watches.iter().zip(weights).map(|(watch, weight)| weight * moved(watch) * moved(watch));
+            squares.sum::<f64>().sqrt()
+        };
+        power(sum(|watch| watch.flow_moved), sum(|watch| watch.price_moved), IMBALANCE_OF_ALL)
+    }
+}
+
+fn power(flow_moved: f64, price_moved: f64, imbalance: f64) -> i8 {
+    if price_moved > imbalance * flow_moved {
+        1
+    } else if flow_moved > imbalance * price_moved {
+        -1
+    } else {
+        0
     }
 }
 
@@ -110,6 +123,8 @@ const FADE: f64 = 0.9;
 const SMOOTHING: f64 = 0.25;
 /// The ratio of movements beyond which a weight is wrong.
 const IMBALANCE: f64 = 5.0;
+/// The same for many edges together, whose accidents cancel.
+const IMBALANCE_OF_ALL: f64 = 2.0;
 
 #[cfg(test)]
 mod tests {
@@ -142,5 +157,16 @@ mod tests {
         (0..20).for_each(|k| watch.observe(f64::from(k % 2), 1.0, 2.0));
         assert_eq!(watch.verdict(), -1);
         assert_eq!(Watch::default().verdict(), 0);
+    }
+
+    #[test]
+    fn edges_together_are_judged_by_what_moves_most() {
+        let (mut quiet, mut loud) = (Watch::default(), Watch::default());
+        (0..20).for_each(|k| quiet.observe(1e-3 * f64::from(k % 2), 0.0, 1.0));
+        (0..20).for_each(|k| loud.observe(0.0, f64::from(k % 2), 1.0));
+        assert_eq!((quiet.verdict(), loud.verdict()), (-1, 1));
+        assert_eq!(Watch::verdict_of_all(&[quiet.clone(), loud], &[1.0, 1.0]), 1);
+        assert_eq!(Watch::verdict_of_all(&[quiet], &[1.0]), -1);
+        assert_eq!(Watch::verdict_of_all(&[], &[]), 0);
     }
 }

@@ -5,7 +5,7 @@ use super::error::PeerError;
 use super::layout::Bond;
 use super::message::{Claim, Epoch, Frame, Sums, Verdict, Words};
 use super::words::Spoken;
-use crate::edge::{self, End, OfferError, Patience, Pull, Snapshot, Terminal};
+use crate::edge::{self, End, OfferError, Patience, Pull, Scaling, Snapshot, Terminal};
 use crate::problem::MAGNITUDE_MAX;
 use std::collections::BTreeMap;
 
@@ -196,7 +196,7 @@ impl Link {
             // What arrives late moves for other reasons than a wrong weight.
             if !epoch.is_island() && !paced && self.is_prompt(round, settings) {
                 let Settings { reweigh_every: every, reweigh_max: changes_max, .. } = *settings;
-                self.terminal.propose(round, Patience { every, changes_max });
+                self.terminal.propose(round, Patience { every, changes_max }, Scaling::Each);
             }
         } else {
             self.terminal.weigh_anchor();
