@@ -360,8 +360,8 @@ fn keep(words: &mut BTreeMap<u32, Word>, round: u32, word: Word) {
 /// rounds at 0.5, 275 at 0.7, 255 at 0.8 and 235 at 0.9 (seed 1), and where costs have flat directions a value near 1
 /// goes round in circles.
 const THETA: f64 = 0.8;
-/// Every checked round may bring another weight; after so many it stays what it is, for the rounds converge with any that
-/// stays, and no neighbour can keep another busy with changes.
-const REWEIGHING: Patience = Patience { every: 4, changes_max: 100 };
+/// Every other checked round may bring another weight: with every one, changes overtake what they do. After so many the
+/// weight stays what it is, for the rounds converge with any that stays, and no neighbour can keep another busy.
+const REWEIGHING: Patience = Patience { every: 8, changes_max: 100 };
 /// Ends are at most one round apart while messages flow; the rest is room for late ones.
 const ROUNDS_KEPT: usize = 8;

@@ -135,7 +135,7 @@ fn a_wrong_weight_is_put_right_by_both_ends() {
     for (weight, is_better) in [(1e-3, f64::gt as fn(&f64, &f64) -> bool), (1e3, f64::lt)] {
         let agreed = Agreed { window, flow: vec![0.0; STEPS], price: vec![0.0; STEPS], weight };
         let mut table = Table::with(&["habitat", "rover"], &BTreeMap::from([(bus.clone(), agreed)]), |_| {});
-        table.run(1..80);
+        table.run(1..160);
         let round = table.round_of_all().expect("rounds are over");
         let (gap, residual, alike) = table.verdict(round);
         assert!(alike && gap.abs() < 1e-6 && residual < 1e-9, "round {round}: gap {gap}, residual {residual}");
