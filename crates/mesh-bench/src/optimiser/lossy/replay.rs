@@ -58,7 +58,7 @@ pub fn golden_run() -> Result<Hash, SuiteError> {
 }
 
 /// SHA-256 of [`golden_run`], in every build and on every machine. It changes when what members send is meant to change.
-pub const GOLDEN: &str = "5d13db58c48b104f881a6f7f0e274bb1c3293544fba3325f87c279263abb51a3";
+pub const GOLDEN: &str = "a24d430d81ff57b66e7098711a433f1373e3a3833b19763ec0956b5204a42874";
 
 fn record(network: &Network, weather: Weather, seed: u64, rounds_max: u64) -> Result<Recording, SuiteError> {
     // Never done, so that every run has its full length.
