@@ -46,11 +46,11 @@ impl Place {
         self.path(name).to_string_lossy().into_owned()
     }
 
-    /// Exit code, and all that was said.
+    /// Exit code, and all that was said; where lines are folded depends on how long paths are, so they are not.
     pub fn said(&self, arguments: &[&str]) -> (Option<i32>, String) {
         let output = program(arguments).output().expect("starts");
         let text = [output.stdout, output.stderr].concat();
-        (output.status.code(), String::from_utf8_lossy(&text).into_owned())
+        (output.status.code(), String::from_utf8_lossy(&text).replace("\n  │ ", " "))
     }
 
     /// What is said of a proof.
