@@ -123,8 +123,8 @@ impl EdgeEnd {
         })
     }
 
-    /// Takes the neighbour's range and its guess of the weight into account. Returns the step and the amount by which the two ranges miss each
-    /// other if they do.
+    /// Takes the neighbour's range and its guess of the weight into account. Returns the step and the amount by which the
+    /// two ranges miss each other if they do.
     pub(crate) fn meet(&mut self, lower: &[Real], upper: &[Real], weight: Real) -> Result<(), (usize, f64)> {
         for step in 0..self.lower.len() {
             let low = self.lower[step].max(lower[step].value());
