@@ -15,6 +15,8 @@ use toml::de::DeTable;
 
 /// Longest scenario file, in bytes.
 pub const FILE_LENGTH_MAX: usize = 1 << 20;
+/// Most mistakes of syntax that are shown; a file with more is probably something else.
+const SYNTAX_ERRORS_MAX: usize = 8;
 /// Longest mission.
 pub const DURATION_S_MAX: u32 = 31 * 86_400;
 /// Shortest planning step.
@@ -54,17 +56,20 @@ fn document(text: &str, problems: &Problems) -> Option<Scenario> {
 
 fn report_syntax(errors: &[toml::de::Error], text: &str, problems: &Problems) {
     let mut structure_lost = false;
-    for error in errors {
+    let left_out = errors.len().saturating_sub(SYNTAX_ERRORS_MAX);
+    let flood = || format!("{left_out} more mistakes like these follow: is this file a scenario at all?");
+    for (index, error) in errors.iter().take(SYNTAX_ERRORS_MAX).enumerate() {
+        let hint = (left_out > 0 && index + 1 == SYNTAX_ERRORS_MAX).then(flood);
         let span = error.span().unwrap_or(text.len()..text.len());
         if error.message() != "duplicate key" {
             // What the TOML parser expected stands behind a comma in its message.
             let (message, expected) = error.message().split_once(", expected ").unwrap_or((error.message(), "TOML"));
-            problems.error(span, format!("not TOML: {message}"), expected, None);
+            problems.error(span, format!("not TOML: {message}"), expected, hint);
             structure_lost = true;
         } else if !structure_lost {
             // Behind another mistake the parser no longer knows which table a key belongs to.
             let name = quoted(text.get(span.clone()).unwrap_or_default());
-            problems.error(span, format!("{name} stands twice in its table"), "each key and each [table] once", None);
+            problems.error(span, format!("{name} stands twice in its table"), "each key and each [table] once", hint);
         }
     }
 }

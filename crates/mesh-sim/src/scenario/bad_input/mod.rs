@@ -64,6 +64,14 @@ fn too_much_of_anything() {
 }
 
 #[test]
+fn something_else_altogether_is_not_told_line_by_line() {
+    let (_, said) = parse(&"these are words and no scenario\n".repeat(100));
+    assert_eq!(said.len(), 8);
+    let hints: Vec<&str> = said.iter().filter_map(|diagnostic| diagnostic.hint.as_deref()).collect();
+    assert_eq!(hints, ["92 more mistakes like these follow: is this file a scenario at all?"]);
+}
+
+#[test]
 fn an_empty_file_lacks_everything_that_is_not_optional() {
     let (scenario, diagnostics) = parse("");
     assert_eq!(scenario, None);
